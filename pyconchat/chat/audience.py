@@ -9,15 +9,16 @@ admits it again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from pyconchat.domain.replies import Where
 
 __all__ = ["Audience", "Send", "Style"]
 
-Style: TypeAlias = tuple[Any, Where]
-"""What the bytes of a block of messages depend on: an `IRenderer`, and how the group is named."""
+Style: TypeAlias = tuple[Any, Where, Any]
+"""What the bytes of a block depend on: an `IRenderer`, how the group is named, and for events the
+`ITranslator.event_style`, where there is one."""
 
 Send: TypeAlias = Callable[[bytes], int]
 """The `send` of a socket: it returns how many bytes the kernel has taken, or raises `OSError`."""
@@ -85,9 +86,10 @@ class Audience:
         del self._apart[session]
         self._direct.setdefault(style, {})[session] = send
 
-    def session_of(self, style: Style, send: Send) -> Any:
-        """Return the session that was admitted with *send*."""
-        return next(each for each, own in self._direct[style].items() if own is send)
+    def styles(self) -> Iterator[tuple[Style, Any]]:
+        """Yield the styles of those that were admitted, each with one of its sessions."""
+        for style, members in self._direct.items():
+            yield style, next(iter(members))
 
     # Writing a block.
 
@@ -120,6 +122,25 @@ class Audience:
             self._pending = self._apart.copy()
         finally:
             self._stop()
+
+    def send(self, style: Style, sends: Sequence[Send], block: bytes) -> None:
+        """Send *block* to sessions of *style*; their peers queue what their sockets do not take.
+
+        This loop is most of the work of a large group: it touches nothing but the sockets.
+        """
+        size = len(block)
+        unsent: list[tuple[Send, int]] = []
+        for send in sends:
+            try:
+                sent = send(block)
+            except OSError:
+                sent = 0
+            if sent != size:
+                unsent.append((send, sent))
+        for send, sent in unsent:
+            members = self._direct[style].items()
+            session = next(each for each, own in members if own is send)
+            session.peer.write_rest(block, sent)
 
     def _stop(self) -> None:
         """Make all sessions `pending` that are still to be written to, before anything changes."""

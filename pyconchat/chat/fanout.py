@@ -1,7 +1,8 @@
 """Fanout: writes stored entries to the sessions that receive them.
 
 The messages of one tick become one block for each style, and each connection gets its block with
-one write. All other events are written entry by entry, because they change who receives.
+one write; so do the joins. All other events are written one by one, because they change who
+receives (`ChangeDelivery`).
 
 A large group is written in pieces. The methods are generators: after each piece they yield how many
 connections were written, and the journal decides when the next piece follows.
@@ -9,16 +10,15 @@ connections were written, and the journal decides when the next piece follows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import assert_never
 
-from pyconchat.chat.audience import Audience, Send, Style
+from pyconchat.chat.change_delivery import MAX_WRITES_PER_PIECE, ChangeDelivery, style_of
 from pyconchat.chat.conversations import (
     Conversation,
     DirectConversation,
     GroupConversation,
-    ServerConversation,
     account_key,
 )
 from pyconchat.chat.interfaces import IPresence, IRenderer, ISession
@@ -72,52 +72,32 @@ from pyconchat.domain.events import (
     TopicChanged,
     Unpinned,
     Unsay,
-    is_of_gone_guest,
-    subject,
 )
 from pyconchat.domain.ignoring import as_seen
 from pyconchat.domain.mentions import names_reader
-from pyconchat.domain.names import NOBODY, Key, fold
+from pyconchat.domain.names import Key, fold
 from pyconchat.domain.replies import Where
 
 __all__ = ["Fanout"]
 
-MAX_WRITES_PER_PIECE = 50
-"""Maximum connections that are written to between two yields."""
-
 Origins = Sequence[ISession | None]
 
+_TALK = frozenset({Message, Action})
+_JOINS = frozenset({MemberJoined})
 
-class _Blocks(dict[Style, tuple[list[str], bytes]]):
+
+class _Blocks(dict[tuple[IRenderer, Where], tuple[list[str], bytes]]):
     """The messages *entries* in each style that is asked for: one by one, and as a block."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         super().__init__()
         self._entries = entries
 
-    def __missing__(self, style: Style) -> tuple[list[str], bytes]:
+    def __missing__(self, style: tuple[IRenderer, Where]) -> tuple[list[str], bytes]:
         renderer, where = style
         pieces = renderer.talk(self._entries, where)
         self[style] = rendered = pieces, renderer.block(pieces)
         return rendered
-
-
-def _send_directly(audience: Audience, style: Style, sends: Sequence[Send], block: bytes) -> None:
-    """Send *block* to sessions of *audience*; their peers queue what their sockets do not take.
-
-    This loop is most of the work of a large group: it touches nothing but the sockets.
-    """
-    size = len(block)
-    unsent: list[tuple[Send, int]] = []
-    for send in sends:
-        try:
-            sent = send(block)
-        except OSError:
-            sent = 0
-        if sent != size:
-            unsent.append((send, sent))
-    for send, sent in unsent:
-        audience.session_of(style, send).peer.write_rest(block, sent)
 
 
 class Fanout:
@@ -126,6 +106,7 @@ class Fanout:
     def __init__(self, presence: IPresence, statistics: Statistics) -> None:
         self._presence = presence
         self._statistics = statistics
+        self._changes = ChangeDelivery(presence)
         self._published: dict[Conversation, None] = {}  # since the last call of `wake_readers`
 
     def publish(
@@ -141,12 +122,14 @@ class Fanout:
                 if account is not None and (account.registered or account.party == party):
                     self._subscribe(conversation, key, entries[0].seq - 1)
         first = 0
-        for index, entry in enumerate(entries):
-            if type(entry.event) is not Message and type(entry.event) is not Action:
-                yield from self._talk(conversation, entries[first:index], origins[first:index])
-                yield from self._change(conversation, entry)
-                first = index + 1
-        yield from self._talk(conversation, entries[first:], origins[first:])
+        while first < len(entries):
+            last = _end_of_run(entries, first)
+            run = entries[first:last]
+            if type(run[0].event) in _TALK:
+                yield from self._talk(conversation, run, origins[first:last])
+            else:
+                yield from self._change(conversation, run)
+            first = last
         self._published[conversation] = None
 
     def wake_readers(self) -> None:
@@ -162,8 +145,6 @@ class Fanout:
         self, conversation: Conversation, entries: Sequence[Entry], origins: Origins
     ) -> Iterator[int]:
         """Write messages and actions: a block per style, one write per connection."""
-        if not entries:
-            return
         conversation.start_publishing(entries[-1].seq)
         self._statistics.messages += len(entries)
         self._statistics.deliveries += len(entries) * len(conversation.sessions)
@@ -174,15 +155,14 @@ class Fanout:
         for session in personal:
             audience.set_apart(session)
         for style, sends in audience.direct_pieces(MAX_WRITES_PER_PIECE):
-            _send_directly(audience, style, sends, blocks[style][1])
+            audience.send(style, sends, blocks[style[0], style[1]][1])
             yield len(sends)
         private = isinstance(conversation, DirectConversation)
         pending = audience.pending
         while piece := list(islice(pending, MAX_WRITES_PER_PIECE)):
             for session in piece:
                 where = session.view_of(conversation)
-                style = session.renderer, where
-                pieces, block = blocks[style]
+                pieces, block = blocks[session.renderer, where]
                 if session in personal or session.account.ignores:
                     block = self._personal(session, where, pieces, entries, origins)
                 pending.pop(session, None)  # a disconnect may have removed it
@@ -191,7 +171,7 @@ class Fanout:
                 if not private and audience.is_apart(session):
                     send = session.direct_send()
                     if send is not None:
-                        audience.admit(session, style, send)
+                        audience.admit(session, style_of(session, where), send)
             yield len(piece)
         for session in personal if naming else ():
             if session is not None and session.subscriptions.waits(conversation):
@@ -252,71 +232,16 @@ class Fanout:
 
     # All other events.
 
-    def _change(self, conversation: Conversation, entry: Entry) -> Iterator[int]:
-        """Write an event that changes the group or the server; readers differ in its wording."""
-        event = entry.event
-        conversation.start_publishing(entry.seq)
-        pending = conversation.audience.begin()
-        if isinstance(event, MemberJoined) and isinstance(conversation, GroupConversation):
-            self._enter_group(conversation, fold(event.name))
-        about = None if is_of_gone_guest(event) else subject(event)
-        subject_key = None if about is None else fold(about)
-        common: dict[tuple[IRenderer, Where], bytes] = {}
-        readers = self._readers(conversation, pending, subject_key)
-        for number, session in enumerate(readers, 1):
-            if number % MAX_WRITES_PER_PIECE == 0:
-                yield MAX_WRITES_PER_PIECE
-            pending.pop(session, None)
-            key = session.account.key
-            if not conversation.may_read(event, key):
-                continue
-            where = session.view_of(conversation)
-            seen = as_seen(entry, session.account.ignores)
-            if seen is None:
-                block = b""
-            elif session.translator is not None:
-                session.translator.happened(seen, where)
-                block = b""
-            elif key == subject_key or seen is not entry:
-                block = session.renderer.block([session.renderer.entry(seen, where, key)])
-            else:
-                style = (session.renderer, where)
-                if style not in common:
-                    piece = session.renderer.entry(entry, where, NOBODY)
-                    common[style] = session.renderer.block([piece])
-                block = common[style]
-            if block:
-                session.peer.write(block)
-            if (
-                isinstance(conversation, GroupConversation)
-                and conversation not in session.subscriptions
-            ):
-                session.subscriptions.delivered(conversation, entry.seq)
-        yield len(readers) % MAX_WRITES_PER_PIECE
-        self._update_subscriptions(conversation, event, entry.seq)
-
-    def _readers(
-        self,
-        conversation: Conversation,
-        pending: Mapping[ISession, None],
-        subject_key: Key | None,
-    ) -> list[ISession]:
-        """Return the sessions to write an event to: those that it is about, and subscribers."""
-        if isinstance(conversation, ServerConversation):
-            return [session for session in self._presence.everybody() if not session.starting]
-        if subject_key is None:
-            return list(pending)
-        about = [
-            session
-            for session in self._presence.sessions(subject_key)
-            # A session that is starting finds the entry in the store.
-            if not session.starting
-            and (
-                conversation not in session.subscriptions
-                or session.subscriptions.waits(conversation)
-            )
-        ]
-        return [*about, *pending]  # who joins a large group does not wait for all members
+    def _change(self, conversation: Conversation, entries: Sequence[Entry]) -> Iterator[int]:
+        """Write events that change the group or the server; readers differ in their wording."""
+        conversation.start_publishing(entries[-1].seq)
+        for entry in entries:
+            event = entry.event
+            if isinstance(event, MemberJoined) and isinstance(conversation, GroupConversation):
+                self._enter_group(conversation, fold(event.name))
+        yield from self._changes.deliver(conversation, entries)
+        for entry in entries:
+            self._update_subscriptions(conversation, entry.event, entry.seq)
 
     def _update_subscriptions(self, conversation: Conversation, event: AnyEvent, seq: int) -> None:
         """Subscribe or unsubscribe the sessions of the account that *event* lets in or out."""
@@ -388,3 +313,16 @@ class Fanout:
             asks = session.peer.program or (translator is not None and translator.asks_history)
             earlier = 0 if asks else history
             session.subscriptions.add(conversation, after, earlier)
+
+
+def _end_of_run(entries: Sequence[Entry], first: int) -> int:
+    """Return the index after the entries from *first* on that are written together.
+
+    These are messages and actions, or joins, or else a single event: it may end somebody's right to
+    receive the next one.
+    """
+    kind, last = type(entries[first].event), first + 1
+    kinds = _TALK if kind in _TALK else _JOINS if kind in _JOINS else frozenset()
+    while last < len(entries) and type(entries[last].event) in kinds:
+        last += 1
+    return last

@@ -515,10 +515,15 @@ class ILoginPeer(IPeer):
 
 
 class ITranslator(IPeer):
-    """A peer whose door translates replies and events itself, each for its own session.
+    """A peer whose door translates replies and events itself.
 
-    Its renderer renders messages, and nothing else is shared with other sessions.
+    Its renderer renders messages.
     """
+
+    event_style = Attribute(
+        "What the bytes of an event of others depend on, hashable: peers with equal styles share"
+        " them (see `shared`)."
+    )
 
     asks_history = Attribute(
         "True if the peer asks for past entries itself: none is sent at a login or after a join,"
@@ -550,6 +555,12 @@ class ITranslator(IPeer):
 
     def happened(entry: Entry, where: Where) -> None:
         """Translate the entry of an event that is not a message."""
+
+    def shared(entry: Entry, where: Where) -> bytes | None:
+        """Return what `happened` would send of an event that this peer has no part in.
+
+        It is the same for all peers of this `event_style`; None if that is not so of *entry*.
+        """
 
     def past(entries: Sequence[Entry], where: Where, reader: Key, heading: str) -> bytes:
         """Return the block of past *entries* under *heading*; empty if none of them shows.

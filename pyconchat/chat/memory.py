@@ -168,6 +168,11 @@ class Memory:
                 online.setdefault(key, account)
         return online
 
+    def count_online(self) -> int:
+        """Return how many accounts are online, here or at another node."""
+        here = self.presence
+        return len(here) + sum(not here.sessions(key) for key in here.elsewhere)
+
     def admit(self, name: str) -> None:
         """Raise `Refused` if *name* is banned from the server now."""
         self.accounts.admit(name, self._now())

@@ -311,8 +311,9 @@ class SessionRegistry:
             self._gone[key] = None
             if len(self._gone) > MAX_GONE:
                 del self._gone[next(iter(self._gone))]
+        now = self._now()  # the same in all groups: it shows that these are ends of one session
         for conversation in conversations:
-            self._end(conversation, key, Why.GUEST_GONE, reason)
+            self._end(conversation, key, now, Why.GUEST_GONE, reason)
 
     def elsewhere_changed(self, account: Account, online: bool) -> None:
         """Announce that *account*, which has no session here, is online at another node, or not."""
@@ -331,7 +332,8 @@ class SessionRegistry:
         }
         for key, person in people.items():
             if self._memory.accounts.get(key) is None and not self._may_be_elsewhere(key, person):
-                self._end(conversation, key, Why.GUEST_GONE if person.guest else Why.LEFT)
+                why = Why.GUEST_GONE if person.guest else Why.LEFT
+                self._end(conversation, key, self._now(), why)
         self.end_lost_codes(conversation)
 
     def _may_be_elsewhere(self, key: Key, person: Member | JoinRequest) -> bool:
@@ -341,18 +343,25 @@ class SessionRegistry:
     def end_lost_codes(self, conversation: GroupConversation) -> None:
         """End the invite codes of people who can no longer invite."""
         if not conversation.stale:
-            self._append(conversation, lost_codes(self._memory, conversation.group, self._now()))
+            now = self._now()
+            self._append(conversation, now, lost_codes(self._memory, conversation.group, now))
 
     def _end(
-        self, conversation: GroupConversation, key: Key, why: Why, reason: SafeText = NO_TEXT
+        self,
+        conversation: GroupConversation,
+        key: Key,
+        now: int,
+        why: Why,
+        reason: SafeText = NO_TEXT,
     ) -> None:
         if conversation.stale:
             return  # recovery calls `end_absent`
-        self._append(conversation, conversation.group.forget(key, why, reason))
+        self._append(conversation, now, conversation.group.forget(key, why, reason))
 
-    def _append(self, conversation: GroupConversation, events: Sequence[GroupEvent]) -> None:
+    def _append(
+        self, conversation: GroupConversation, now: int, events: Sequence[GroupEvent]
+    ) -> None:
         if events:
-            now = self._now()
             self._journal.append(Decision(now, self._memory.apply(conversation, events, now)))
 
     def _call_local(self, account: Account, online: bool) -> None:

@@ -608,6 +608,19 @@ def subject(event: AnyEvent) -> Name | None:
             assert_never(event)
 
 
+def actor(event: AnyEvent) -> Name | None:
+    """Return who has caused *event*, if that is in it."""
+    if isinstance(event, Talk | TagsSent):
+        return event.sender
+    by: Name | None = getattr(event, "by", None)
+    return by
+
+
+def is_for_members(event: AnyEvent) -> bool:
+    """Return whether all members may see *event*, and in the same words if it is of others."""
+    return not isinstance(event, Request | CodeEvent | GroupClosed)
+
+
 def is_of_gone_guest(event: AnyEvent) -> bool:
     """Return whether *event* ends a membership, request or invitation of a guest who has gone.
 

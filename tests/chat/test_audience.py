@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyconchat.chat import fanout, journal
+from pyconchat.chat import change_delivery, fanout, journal
 from pyconchat.chat.audience import Audience, Send
 from pyconchat.chat.chat import Chat
 from pyconchat.config import Config, LimitsConfig
@@ -175,7 +175,8 @@ OTHER += ["/set joins off", "hello @p2", "/set joins on", "/set times on", "/set
 
 @pytest.fixture(autouse=True)
 def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fanout, "MAX_WRITES_PER_PIECE", 2)
+    for module in (fanout, change_delivery):
+        monkeypatch.setattr(module, "MAX_WRITES_PER_PIECE", 2)
     monkeypatch.setattr(journal, "MAX_WRITES_PER_TURN", 2)
 
 
@@ -252,7 +253,7 @@ def test_one_block(data: st.DataObject) -> None:
     def send_to(session: int) -> Send:
         return lambda _: written.append(session) or 0  # type: ignore[func-returns-value]
 
-    here, elsewhere = styles = [("renderer", Where(here=each)) for each in (True, False)]
+    here, elsewhere = styles = [("renderer", Where(here=each), None) for each in (True, False)]
     for session in range(data.draw(st.integers(0, 12))):
         audience.add(session)
         style = data.draw(st.sampled_from([here, elsewhere, None]))

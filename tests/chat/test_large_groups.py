@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pyconchat.chat.change_delivery import MAX_WRITES_PER_PIECE
 from pyconchat.chat.chat import Chat
-from pyconchat.chat.fanout import MAX_WRITES_PER_PIECE
 from pyconchat.config import Config, LimitsConfig
 from pyconchat.testing import TestUser, make_chat
 from tests.support.stores import quick_store
@@ -68,9 +68,9 @@ def count_receivers(members: list[TestUser], text: str) -> int:
 
 def test_delivery_in_several_turns(members: list[TestUser]) -> None:
     """In each turn a part of the group receives the message."""
-    assert post(members, "to all of you") == MAX_WRITES_PER_PIECE - 1
+    assert post(members, "to all of you") == MAX_WRITES_PER_PIECE
     run_turns(members[0].chat, 1)
-    assert count_receivers(members, "to all of you") == 2 * MAX_WRITES_PER_PIECE - 1
+    assert count_receivers(members, "to all of you") == 2 * MAX_WRITES_PER_PIECE
     run_turns(members[0].chat, 1)
     assert count_receivers(members, "to all of you") == MEMBERS - 1
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.domain.events import (
-    AnyEvent,
     Entry,
     GroupClosed,
     GroupCreated,
@@ -17,8 +16,8 @@ from pyconchat.domain.events import (
     MemberLeft,
     OperatorMade,
     OperatorRemoved,
-    TagsSent,
     Why,
+    actor,
     subject,
 )
 from pyconchat.domain.names import Key, fold
@@ -33,8 +32,8 @@ __all__ = ["EventFeed"]
 _NAMING_READER = GroupClosed | JoinRequested
 """Events of groups whose lines name the reader."""
 
-MAX_GONE = 256
-"""Maximum guests who are remembered as gone, so that each gets one QUIT."""
+_QUIT = frozenset({Why.GUEST_GONE, Why.SERVER_BAN})
+"""Why the end of a membership is one of all that a guest had: it is one line for each reader."""
 
 
 class _Shared:
@@ -49,9 +48,7 @@ class _Shared:
     def of(self, entry: Entry) -> _Shared:
         """Return self, for *entry*."""
         if entry is not self.entry:
-            event = entry.event
-            about = subject(event)
-            by = event.sender if isinstance(event, TagsSent) else getattr(event, "by", None)
+            about, by = subject(entry.event), actor(entry.event)
             self.entry = entry
             self.about = None if about is None else fold(about)
             self.by = None if by is None else fold(by)
@@ -77,19 +74,27 @@ class EventFeed:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._gone: dict[str, None] = {}
+
+    def shared(self, entry: Entry, where: Where) -> bytes | None:
+        """Return the lines that clients with the same capabilities share; as `ITranslator.shared`.
+
+        A guest's second QUIT is only for those who have not got the first one.
+        """
+        if isinstance(entry.event, _NAMING_READER) or self._quit_before(entry):
+            return None
+        return _shared.of(entry).block(self._client, entry, where)
 
     def happened(self, entry: Entry, where: Where) -> None:
         """Send what *entry* means to the client."""
-        client, event, shared = self._client, entry.event, _shared.of(entry)
+        client, shared = self._client, _shared.of(entry)
         account = client.account
         if shared.about == account.key:
             self._happened_to_client(entry, where)
             return
-        if entry.conversation in account.detached or self._is_known(event):
+        if entry.conversation in account.detached or self._is_known(entry):
             return
         block = shared.block(client, entry, where)
-        if client.own_event is not None and event == client.own_event:
+        if client.own_event is not None and entry.event == client.own_event:
             self._echo(block, where)
         elif block and shared.by == account.key:
             client.send(block.decode())
@@ -124,7 +129,7 @@ class EventFeed:
         """Return the lines of *entry*, which was published just before it could be sent live."""
         if _shared.of(entry).about == self._client.account.key:
             return self._own_lines(entry, where)
-        if self._is_known(entry.event):
+        if self._is_known(entry):
             return []
         return _stamped(self._client, entry, where, False)
 
@@ -136,23 +141,24 @@ class EventFeed:
                 return [line(client.nick, "MODE", client.nick, "+o")]
             case OperatorRemoved():
                 return [line(client.nick, "MODE", client.nick, "-o")]
-            case MemberLeft(why=Why.GUEST_GONE | Why.SERVER_BAN):
+            case MemberLeft(why=why) if why in _QUIT:
                 return []
             case _:
                 return _stamped(client, entry, where, True)
 
-    def _is_known(self, event: AnyEvent) -> bool:
-        """Return whether *event* ends one more membership of a guest who has quit already."""
-        match event:
-            case MemberJoined(name=name):
-                self._gone.pop(fold(name), None)
-            case MemberLeft(name=name, why=Why.GUEST_GONE | Why.SERVER_BAN):
-                if fold(name) in self._gone:
-                    return True
-                self._gone[fold(name)] = None
-                if len(self._gone) > MAX_GONE:
-                    del self._gone[next(iter(self._gone))]
-        return False
+    def _is_known(self, entry: Entry) -> bool:
+        """Return whether *entry* ends one more membership of a guest who has quit already."""
+        find = self._client.services.conversations.get
+        conversations = map(find, self._quit_before(entry))
+        receives = self._client.login.subscriptions
+        return any(each is not None and each in receives for each in conversations)
+
+    def _quit_before(self, entry: Entry) -> list[int]:
+        """Return the conversations whose members know that the guest of *entry* has quit."""
+        event = entry.event
+        if type(event) is not MemberLeft or event.why not in _QUIT:
+            return []
+        return self._client.monitors.quit_before(event.name, entry)
 
 
 def _stamped(client: Client, entry: Entry, where: Where, own: bool) -> list[str]:

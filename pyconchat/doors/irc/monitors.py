@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from pyconchat.domain.accounts import Account
+from pyconchat.domain.events import Entry
 from pyconchat.domain.names import Name, fold
 from pyconchat.render.irc_lines import source
 
-__all__ = ["Gone", "Monitors", "Watcher"]
+__all__ = ["Counts", "Gone", "Monitors", "Watcher"]
 
 
 class Watcher(Protocol):
@@ -27,6 +29,22 @@ class Watcher(Protocol):
 
 MAX_GONE = 100
 """Maximum people who have gone that WHOWAS knows."""
+
+
+MAX_QUITS = 256
+"""Maximum guests who are remembered as gone, so that each reader gets one QUIT."""
+
+
+MAX_COUNTED = 200
+"""Maximum people who are counted for each answer to LUSERS, and so for each login. If there are
+more, the counts may be up to a second old: thousands would otherwise count each other."""
+
+
+class Counts(NamedTuple):
+    """How many people are *hidden*, and how many are *operators*."""
+
+    hidden: int
+    operators: int
 
 
 class Gone(NamedTuple):
@@ -47,6 +65,9 @@ class Monitors:
         self._gone: deque[Gone] = deque(maxlen=MAX_GONE)
         self._names: dict[Watcher, dict[str, str]] = {}
         self._watchers: dict[str, dict[Watcher, None]] = {}
+        self._counts = Counts(0, 0)
+        self._counted_at = float("-inf")  # seconds
+        self._quits: dict[tuple[str, int], list[int]] = {}  # by name and time: conversations
 
     def of(self, client: Watcher) -> list[str]:
         """Return the names that *client* monitors."""
@@ -72,6 +93,12 @@ class Monitors:
             self.remove(client, name)
         self._names.pop(client, None)
 
+    def counts(self, count: Callable[[], Counts], people: int, now: float) -> Counts:
+        """Return what *count* does of *people*, who are online *now* (seconds), or did lately."""
+        if people <= MAX_COUNTED or now - self._counted_at >= 1.0:
+            self._counts, self._counted_at = count(), now
+        return self._counts
+
     def leaving(self, account: Account, user: str, realname: str) -> None:
         """Note what an IRC client of *account*, whose session ends, was called."""
         self._leaving[account.key] = user, realname
@@ -83,6 +110,18 @@ class Monitors:
     def gone(self, name: str) -> list[Gone]:
         """Return those who have gone with *name*, the last one first."""
         return [each for each in self._gone if fold(each.name) == fold(name)]
+
+    def quit_before(self, name: Name, entry: Entry) -> list[int]:
+        """Return the conversations whose members were told before that the guest *name* has gone.
+
+        *entry* says that in one more of them. It ends all memberships at the same time.
+        """
+        told = self._quits.setdefault((fold(name), entry.at), [])
+        if entry.conversation not in told:
+            told.append(entry.conversation)
+            if len(self._quits) > MAX_QUITS:
+                del self._quits[next(iter(self._quits))]
+        return told[: told.index(entry.conversation)]
 
     def absence_changed(self, account: Account) -> None:
         """Tell the clients that monitor *account* that it is away now, or no longer."""

@@ -43,6 +43,11 @@ class TranslatingDoor(Door):
         return "draft/chathistory" in self.client.caps
 
     @property
+    def event_style(self) -> tuple[bool, ...]:
+        """Return the client's capabilities that change the lines of events."""
+        return self.client.event_style
+
+    @property
     def username(self) -> str:
         """Return the user name that the client gave."""
         return self.client.user
@@ -82,6 +87,9 @@ class TranslatingDoor(Door):
     def happened(self, entry: Entry, where: Where) -> None:
         if self.life is Lifecycle.OPEN or self.life is Lifecycle.INPUT_ENDED:
             self._events.happened(entry, where)
+
+    def shared(self, entry: Entry, where: Where) -> bytes | None:
+        return self._events.shared(entry, where)
 
     def echo(self, entry: Entry, where: Where) -> str:
         return echo(self.client, self._commands.posts, entry, where)

@@ -7,6 +7,7 @@ from pyconchat.domain.text import SafeText, safe_line
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.joins import is_operator
 from pyconchat.doors.irc.monitor import MAX_MONITORED
+from pyconchat.doors.irc.monitors import Counts
 from pyconchat.render.irc_lines import line
 
 __all__ = [
@@ -91,22 +92,28 @@ def isupport(client: Client) -> None:
 def lusers(client: Client) -> None:
     """Say how many people and groups there are (LUSERS)."""
     services = client.services
-    online = services.memory.online_accounts()
-    people, most = len(online), client.monitors.most
-    operators = sum(is_operator(client, account) for account in online.values())
-    hidden = {
-        session.account.key
-        for session in services.presence.everybody()
-        if session.translator is not None and session.translator.invisible
-    }
-    visible = people - len(hidden)
-    client.reply("251", f"There are {visible} users and {len(hidden)} invisible on 1 servers")
+    people, most = services.memory.count_online(), client.monitors.most
+    now = services.chat.reactor.seconds()
+    hidden, operators = client.monitors.counts(lambda: _counts(client), people, now)
+    visible = people - hidden
+    client.reply("251", f"There are {visible} users and {hidden} invisible on 1 servers")
     client.reply("252", str(operators), "operators online")
     client.reply("254", str(len(services.groups)), "channels formed")
     client.reply("255", f"I have {people} clients and 0 servers")
     for numeric, what in (("265", "local"), ("266", "global")):
         text = f"Current {what} users {people}, max {most}"
         client.reply(numeric, str(people), str(most), text)
+
+
+def _counts(client: Client) -> Counts:
+    services = client.services
+    hidden = {
+        session.account.key
+        for session in services.presence.everybody()
+        if session.translator is not None and session.translator.invisible
+    }
+    online = services.memory.online_accounts().values()
+    return Counts(len(hidden), sum(is_operator(client, account) for account in online))
 
 
 def motd(client: Client) -> None:
