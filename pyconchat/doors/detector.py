@@ -107,7 +107,7 @@ class ProtocolDetector(Protocol):
         context.open_doors.add(self)
         budget = InputBudget(context.input_turns, self._begin)
         secure = INegotiated.providedBy(connection)
-        if budget.pay_to_begin(SECURE_CONNECTION_COST if secure else CONNECTION_COST):
+        if budget.pay_in_turn(SECURE_CONNECTION_COST if secure else CONNECTION_COST):
             self._budget = budget
             connection.pauseProducing()
             self._time_login()

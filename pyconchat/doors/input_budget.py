@@ -140,18 +140,28 @@ class InputTurns:
 class InputBudget:
     """The budget of one connection; *ready* is called when its input may be handled again.
 
-    *rate* is in seconds of work a second. A connection that has overdrawn it counts as such until
-    it has its burst again.
+    *rate* is in seconds of work a second, after a *burst*. A connection that has overdrawn it
+    counts as such until it has its burst again.
     """
 
-    __slots__ = ("_delay", "_left", "_queue", "_rate", "_ready", "_turns", "_updated", "waiting")
+    __slots__ = (
+        *("_burst", "_delay", "_left", "_queue", "_rate"),
+        *("_ready", "_turns", "_updated", "waiting"),
+    )
 
-    def __init__(self, turns: InputTurns, ready: Callable[[], None], rate: float = RATE) -> None:
+    def __init__(
+        self,
+        turns: InputTurns,
+        ready: Callable[[], None],
+        rate: float = RATE,
+        burst: float = BURST,
+    ) -> None:
         self._turns = turns
         self._queue = turns.within
         self._rate = rate
         self._ready: Callable[[], None] | None = ready
-        self._left = BURST
+        self._burst = burst
+        self._left = burst
         self._updated = turns.clock.seconds()
         self._delay: IDelayedCall | None = None  # until it is no longer overdrawn
         self.waiting = False
@@ -164,10 +174,10 @@ class InputBudget:
             self.waiting = True
             self._wait()
 
-    def pay_to_begin(self, cost: float) -> bool:
-        """Spend *cost* for a new connection; return whether it has to wait until `ready`.
+    def pay_in_turn(self, cost: float) -> bool:
+        """Spend *cost*; return whether to wait until `ready`.
 
-        It waits only if there are too many: most begin at once.
+        Also one that is within its budget waits, if all together have spent too much.
         """
         self.pay(cost, self._turns.within.overdrawn)
         return self.waiting
@@ -193,8 +203,8 @@ class InputBudget:
         now = self._turns.clock.seconds()
         left = self._left + (now - self._updated) * self._rate
         self._updated = now
-        if left >= BURST:
-            left = BURST
+        if left >= self._burst:
+            left = self._burst
             self._queue = self._turns.within
         self._left = left - cost
         if self._left < 0:

@@ -162,16 +162,16 @@ class IrcRenderer:
     ) -> str:
         """Return the tags of what *sender* did in *entry*, as they stand before its line."""
         style = self._style
-        tags: list[tuple[str, str]] = []
+        tags = ""  # none but the client's need to be escaped
         if style.time:
-            tags.append(("time", server_time(entry.at)))
+            tags = f";time={server_time(entry.at)}"
         if style.account and not guest and fold(sender) not in where.guests:
-            tags.append(("account", sender))
-        if style.tags:
-            if id:
-                tags.append(("msgid", msgid(entry)))
-            tags += client
-        return tagged(tags)
+            tags += f";account={sender}"
+        if style.tags and id:
+            tags += f";msgid={msgid(entry)}"
+        if style.tags and client:
+            tags += f";{tagged(client)[1:-1]}"
+        return f"@{tags[1:]} " if tags else ""
 
     @property
     def stamps(self) -> bool:

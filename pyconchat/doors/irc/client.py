@@ -85,6 +85,7 @@ class Client:
         self.shown_at: dict[int, int] = {}  # groups, with the newest entry when they were shown
         self.own_event: AnyEvent | None = None  # which the running command causes
         self.batch: OpenBatch | None = None  # which the client is sending
+        self.reads = 0  # of the log, for the running command
         self.posting = 0  # messages that are not stored yet
         self.all_posted = Waiters()
         self.monitors = monitors

@@ -20,12 +20,14 @@ from pyconchat.chat.interfaces import ISession
 from pyconchat.domain.errors import MustAsk, Refused
 from pyconchat.doors.connection_limits import CountedConnection
 from pyconchat.doors.context import DoorContext
+from pyconchat.doors.input_budget import InputBudget
 from pyconchat.doors.irc.client import Client, IrcPeer
 from pyconchat.doors.irc.commands import FREE, OF_BATCHES, QUERIES, Commands, unreadable
 from pyconchat.doors.irc.event_feed import EventFeed
 from pyconchat.doors.irc.message import MAX_ANY, command_of, parse
 from pyconchat.doors.irc.monitors import Monitors
 from pyconchat.doors.irc.translating import TranslatingDoor
+from pyconchat.net.connection import Lifecycle
 from pyconchat.render.irc import IrcRenderer, IrcStyle
 
 __all__ = ["IrcDoor"]
@@ -43,6 +45,14 @@ FREE_COST = 5e-5
 
 QUERY_COST, ANSWER_COST = 3e-5, 1e-7
 """Seconds of work for a query, and for each byte of its answer."""
+
+READ_COST, ENTRY_COST = 3e-4, 5e-8
+"""Seconds of work for a read of the log that CHATHISTORY needs, and for each byte of its answer."""
+
+HISTORY_BURST = 0.1
+"""Seconds of work for CHATHISTORY that a client may cause at once. After a reconnect it asks for
+the last messages of all its groups: 50 answers of 100 messages fit. Each is read in its turn, so
+that others do not wait for all of them."""
 
 
 @implementer(IrcPeer)
@@ -64,6 +74,7 @@ class IrcDoor(TranslatingDoor):
         self.client = Client(services, context.portal, self, name, monitors)
         self._commands = Commands(self.client)
         self._events = EventFeed(self.client)
+        self._history: InputBudget | None = None  # of those that ask for it
         self._queries = TokenBucket(QUERY_BURST, QUERY_RATE, context.now())
         self._written = 0  # bytes
 
@@ -127,13 +138,19 @@ class IrcDoor(TranslatingDoor):
 
     # What `DelayedLines` and `Door` ask of their subclasses.
 
+    def stop_delays(self) -> None:
+        super().stop_delays()
+        if self._history is not None:
+            self._history.close()
+
     def asking(self) -> bool:
         """Return whether a line of the login may come: none of its commands is running."""
         return self.in_login and self._task is None
 
     def readyForLine(self) -> bool:
         # Commands that do not count for the message rate have a limit of their own.
-        return (self.in_login or not self._budget.waiting) and super().readyForLine()
+        waiting = self._budget.waiting or (self._history is not None and self._history.waiting)
+        return (self.in_login or not waiting) and super().readyForLine()
 
     def next_rate(self) -> TokenBucket | None:
         first = self._lines[0] if self._lines else None
@@ -157,7 +174,9 @@ class IrcDoor(TranslatingDoor):
             return
         before = self._written
         task = Deferred.fromCoroutine(self._commands.run(message))
-        if _asks(command_of(line), line):
+        if message.command == "CHATHISTORY":
+            task.addBoth(self._charge_history, before)
+        elif _asks(command_of(line), line):
             task.addBoth(self._charge, before)
         if not task.called:
             self.run_task(task)
@@ -165,6 +184,20 @@ class IrcDoor(TranslatingDoor):
     def _charge(self, result: T, before: int) -> T:
         """Pay for a query with its answer, before which so many bytes had been written."""
         self._budget.pay(QUERY_COST + ANSWER_COST * (self._written - before), False)
+        return result
+
+    def _charge_history(self, result: T, before: int) -> T:
+        """Pay for CHATHISTORY, as `_charge`."""
+        if self.life is Lifecycle.GONE:
+            return result
+        if self._history is None:
+            turns = self._context.input_turns
+            budget = InputBudget(turns, self.input_allowed, self.work_rate, HISTORY_BURST)
+            self._history = budget
+        reads, self.client.reads = self.client.reads, 0
+        self._history.pay_in_turn(
+            QUERY_COST + READ_COST * reads + ENTRY_COST * (self._written - before)
+        )
         return result
 
     def lineLengthExceeded(self, line: bytes) -> None:

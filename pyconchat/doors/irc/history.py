@@ -95,7 +95,7 @@ async def _history(client: Client, what: str, message: Message) -> None:
                 last = await reader.before(first, head)
                 entries = await reader.read(other, last, limit, newest=True)
     where = client.login.view_of(conversation)
-    pieces = [each for entry in entries for each in _pieces(client, entry, where)]
+    pieces = _pieces(client, entries, where)
     client.login.subscriptions.release(conversation)
     client.send(client.output.batch("chathistory", (target,), pieces))
 
@@ -144,6 +144,7 @@ class _Reader:
         if limit <= 0 or after >= upto:
             return []
         conversation, account = self._conversation, self._client.account
+        self._client.reads += 1
         entries = await self._client.services.chat.reading.page(
             conversation.id, after, upto, limit, self._kinds, newest
         )
@@ -155,6 +156,7 @@ class _Reader:
         return [entry for entry in readable if entry is not None]
 
     async def _seq_at(self, at: int, head: int) -> int:
+        self._client.reads += 1
         return await self._client.services.chat.reading.seq_at(self._conversation.id, at, head)
 
     def _parsed(self, reference: str) -> tuple[int | None, int]:
@@ -181,11 +183,17 @@ def _kinds(client: Client) -> tuple[type[AnyEvent], ...]:
     return (*ALL, *redactions, *tags)
 
 
-def _pieces(client: Client, entry: Entry, where: Where) -> list[str]:
-    event = entry.event
-    if isinstance(event, Said | Action):
-        return [client.renderer.message(entry, where)]
-    return tagged_lines(client, entry, where, event_lines(client, entry, where, own=False))
+def _pieces(client: Client, entries: Sequence[Entry], where: Where) -> list[str]:
+    """Return the lines of *entries*."""
+    renderer = client.renderer
+    pieces: list[str] = []
+    for entry in entries:
+        if isinstance(entry.event, Said | Action):
+            pieces += renderer.talk([entry], where)
+        else:
+            lines = event_lines(client, entry, where, own=False)
+            pieces += tagged_lines(client, entry, where, lines)
+    return pieces
 
 
 async def _targets(client: Client, message: Message) -> None:
@@ -201,6 +209,7 @@ async def _targets(client: Client, message: Message) -> None:
     await services.chat.settled()
     found: list[tuple[int, str]] = []
     for conversation in client.groups():
+        client.reads += 1
         newest = await services.chat.reading.page(
             conversation.id, 0, conversation.published, 1, TALK, newest=True
         )

@@ -90,11 +90,16 @@ class Output:
         """Return *pieces* as a batch of this *kind*. There may be batches in it."""
         self._batches += 1
         reference = f"b{self._batches}"
-        inner = [
-            f"{each}\n" if each.startswith("@batch=") else with_tag("batch", reference, f"{each}\n")
-            for piece in pieces
-            for each in piece.split("\n")[:-1]
-        ]
+        tag = f"@batch={reference}"
+        inner: list[str] = []
+        for piece in pieces:
+            for each in piece.split("\n")[:-1]:
+                if not each.startswith("@"):
+                    inner.append(f"{tag} {each}\n")
+                elif each.startswith("@batch="):
+                    inner.append(f"{each}\n")
+                else:
+                    inner.append(f"{tag};{each[1:]}\n")
         first = line(self._name, "BATCH", f"+{reference}", kind, *params)
         return "".join([first, *inner, line(self._name, "BATCH", f"-{reference}")])
 

@@ -85,7 +85,7 @@ class SshTransport(CountedPackets):
             return
         context.open_doors.add(self)
         super().connectionMade()
-        if self._budget.pay_to_begin(SECURE_CONNECTION_COST):
+        if self._budget.pay_in_turn(SECURE_CONNECTION_COST):
             self._update_reading()
 
     def dataReceived(self, data: bytes) -> None:

@@ -116,7 +116,7 @@ class HttpConnection(Protocol):
         self._context.open_doors.add(self)
         self.connection.registerProducer(self, True)
         secure = INegotiated.providedBy(self.connection)
-        if self._budget.pay_to_begin(SECURE_CONNECTION_COST if secure else CONNECTION_COST):
+        if self._budget.pay_in_turn(SECURE_CONNECTION_COST if secure else CONNECTION_COST):
             self.connection.pauseProducing()
 
     def dataReceived(self, data: bytes) -> None:

@@ -150,3 +150,23 @@ def test_refusals_have_the_label(irc: IrcServer, line: str, answer: str) -> None
     (one,) = bob.receives()
     assert shown(one).startswith(answer)
     assert one.tags == {"label": "7"}
+
+
+def test_history_of_all_groups_after_a_reconnect(limited: IrcServer) -> None:
+    """A client gets that of fifty at once, and then as much as its share of the work allows."""
+    alice = limited.enters("alice", "draft/chathistory", "batch", "message-tags", "server-time")
+    alice.sends("JOIN #tea")
+    for number in range(100):
+        alice.waits(1)
+        alice.sends(f"PRIVMSG #tea :{number} {'some words ' * 8}")
+    alice.waits(60)
+    alice.receives()
+
+    def answers(count: int) -> int:
+        alice.sends(*["CHATHISTORY LATEST #tea * 100"] * count)
+        return sum(line.command == "PRIVMSG" for line in alice.receives()) // 100
+
+    assert answers(50) == 50
+    assert 10 < answers(150) < 100
+    alice.waits(1)
+    assert alice.receives(), "the others follow"
