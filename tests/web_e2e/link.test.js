@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import {
-  Cursors, GaveUp, Link, MAX_PING, MAX_WAITING, OPTIONS, PING_AFTER, State, TryAgain, UNCONFIRMED,
+  Cursors, GaveUp, MAX_PING, MAX_WAITING, OPTIONS, PING_AFTER, State, TryAgain, UNCONFIRMED, makeLink,
 } from "../../pyconchat/doors/web/page/link.js";
 
 const ALICE = { name: "alice" };
@@ -21,7 +21,7 @@ class FakeClock {
   #timers = new Map();
   #last = 0;
 
-  now = () => this.time;
+  performance = { now: () => this.time };
 
   setTimeout(call, wait) {
     this.#timers.set(++this.#last, { at: this.time + wait, call });
@@ -146,7 +146,7 @@ class World {
 
   constructor(storage) {
     if (storage) this.storage = storage;
-    this.link = new Link({
+    this.link = makeLink({
       open: (handlers) => this.#open(handlers),
       login: {
         hello: async (refused) => {

@@ -6,7 +6,6 @@ the kernel. A WebSocket takes over the connection.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, cast
 
 import h11
@@ -18,7 +17,6 @@ from zope.interface import implementer
 
 from pyconchat.domain.decisions import MoveCursor
 from pyconchat.domain.errors import Refused
-from pyconchat.doors.connection_limits import TooManyConnections
 from pyconchat.doors.input_budget import (
     BYTE_COST,
     CONNECTION_COST,
@@ -28,19 +26,11 @@ from pyconchat.doors.input_budget import (
     InputBudget,
 )
 from pyconchat.doors.interfaces import IDoor
-from pyconchat.doors.web.exchange import (
-    Client,
-    Handler,
-    HttpError,
-    Request,
-    Response,
-    WebSocketHandler,
-)
-from pyconchat.doors.web.head import request_of
-from pyconchat.doors.web.reader import Body, RequestReader
+from pyconchat.doors.web.deadlines import MAX_LINGER, Deadlines, Late
+from pyconchat.doors.web.exchange import Handler, HttpError, Request, Response, WebSocketHandler
+from pyconchat.doors.web.incoming import Incoming
 from pyconchat.doors.web.responses import response_head, response_to
 from pyconchat.doors.web.site import WebSite
-from pyconchat.doors.web.transfers import Transfer
 from pyconchat.doors.web.upgrade import open_socket
 from pyconchat.net.connection import IConnection, Lifecycle, keep_alive, set_read_size
 
@@ -54,18 +44,6 @@ READ_SIZE = 16 * 1024
 
 MAX_REQUESTS = 100
 """Maximum requests on one connection."""
-
-MAX_HEAD_SECONDS = 10.0
-"""Maximum seconds from the first byte of a request to the end of its body, if it is a short one."""
-
-MAX_IDLE = 15.0
-"""Maximum seconds before the next request."""
-
-MAX_STALL = 30.0
-"""Maximum seconds in which a client reads nothing of a response."""
-
-MAX_LINGER = 2.0
-"""Maximum seconds in which a last response may arrive while the client is still sending."""
 
 
 @implementer(IDoor, IPushProducer)
@@ -85,15 +63,10 @@ class HttpConnection(Protocol):
         self._peer = peer
         self._life = Lifecycle.OPEN
         self._door: IDoor | None = None  # the WebSocket's
-        self._reader = RequestReader()
-        self._request: Request | None = None
-        self._handler: Handler | Transfer | WebSocketHandler | None = None
-        self._body = Body(0)
+        self._deadlines = Deadlines()
         self._rest = b""  # what came after the last request
         self._requests = 0
         self._answered = False  # the rest of the request is discarded
-        self._full = False  # the client does not read the response
-        self._since = 0.0  # when the present state began, in seconds of the reactor's clock
         self._timer: IDelayedCall | None = None
 
     @property
@@ -112,10 +85,11 @@ class HttpConnection(Protocol):
         limits = self._context.limits
         keep_alive(self.connection, limits.ping_seconds, limits.silence_seconds)
         set_read_size(self.connection, READ_SIZE)
-        self._since = self._context.now()
+        self._deadlines.restart(self._context.now())
         self._context.open_doors.add(self)
         self.connection.registerProducer(self, True)
         secure = INegotiated.providedBy(self.connection)
+        self._incoming = Incoming(self._site, self._peer, secure)
         if self._budget.pay_in_turn(SECURE_CONNECTION_COST if secure else CONNECTION_COST):
             self.connection.pauseProducing()
 
@@ -150,16 +124,18 @@ class HttpConnection(Protocol):
         else:
             self._context.open_doors.remove(self)
             self._counted.closed(self._context.now())
-        if isinstance(self._handler, Transfer):
-            self._handler.cut()
-        self._handler = None
+            if self._incoming.transfer is not None:
+                self._incoming.transfer.cut()
+            self._incoming.handler = None  # a cycle, of a transfer
         self._site.limits.closed(self.network)
 
     def readConnectionLost(self) -> None:
         """The client has ended its input; whatever was asked is answered."""
         if self._door is not None:
             self._door.readConnectionLost()
-        elif self._request is None or (self._reader.has_head and not self._reader.has_body):
+            return
+        reader = self._incoming.reader
+        if self._incoming.request is None or (reader.has_head and not reader.has_body):
             self.connection.loseConnection()
 
     def writeConnectionLost(self) -> None:
@@ -167,24 +143,29 @@ class HttpConnection(Protocol):
 
     def pauseProducing(self) -> None:
         """The client does not read as fast as it asks: no further request is taken."""
-        self._full, self._since = True, self._context.now()
+        self._deadlines.fill(True, self._context.now())
 
     def resumeProducing(self) -> None:
         """The client has read everything."""
-        self._full, self._since = False, self._context.now()
-        if self._request is None and self._door is None and self._life is Lifecycle.OPEN:
+        self._deadlines.fill(False, self._context.now())
+        if self._awaits_request():
             self._go_on()
 
     def _turn_has_come(self) -> None:
         if self._answered and self._life is Lifecycle.OPEN:
             self.connection.resumeProducing()
-        elif self._request is None and self._door is None and self._life is Lifecycle.OPEN:
-            self._since = self._context.now()
+        elif self._awaits_request():
+            self._deadlines.restart(self._context.now())
             self._go_on()
+
+    def _awaits_request(self) -> bool:
+        if self._door is not None or self._life is not Lifecycle.OPEN:
+            return False
+        return self._incoming.request is None
 
     def _go_on(self) -> None:
         """Take the next request, whose beginning may have come already, if there is room for it."""
-        if self._full or self._budget.waiting:
+        if self._deadlines.full or self._budget.waiting:
             return
         self.connection.resumeProducing()
         self.dataReceived(b"")
@@ -196,17 +177,15 @@ class HttpConnection(Protocol):
 
     def check(self, now: float) -> list[MoveCursor]:
         """Close a connection that has nothing to say, or is too slow in it."""
-        waited = now - self._since
-        if self._life is not Lifecycle.OPEN or isinstance(self._handler, Transfer):
+        if self._life is not Lifecycle.OPEN or self._incoming.transfer is not None:
             return []
-        if self._full:
-            if waited >= MAX_STALL:
+        match self._deadlines.passed(now, self._incoming.reader):
+            case Late.RECEIVE:
                 self.connection.abortConnection()
-        elif self._reader.has_begun:
-            if waited >= MAX_HEAD_SECONDS and not self._reader.has_body:
+            case Late.SEND:
                 self.respond(Response(408, b"The request took too long.\n"), last=True)
-        elif waited >= MAX_IDLE:
-            self.connection.loseConnection()
+            case Late.ASK:
+                self.connection.loseConnection()
         return []
 
     def shut_down(self) -> None:
@@ -222,47 +201,36 @@ class HttpConnection(Protocol):
 
     def _take(self, data: bytes) -> None:
         """Read the next part of a request. Raises `HttpError` or `h11.RemoteProtocolError`."""
-        if not self._reader.has_begun:
-            self._since = self._context.now()
-        for event in self._reader.read(data):
+        now = self._context.now()
+        if not self._incoming.reader.has_begun:
+            self._deadlines.restart(now)
+        for event in self._incoming.read(data, now):
             match event:
                 case h11.Request():
-                    self._begin(event)
-                case h11.Data():
-                    body = self._handler if isinstance(self._handler, Transfer) else self._body
-                    body.received(bytes(event.data))
+                    self._begin()
                 case h11.EndOfMessage():
                     self._complete()
             if self._life is not Lifecycle.OPEN or self._answered:
                 return
 
-    def _begin(self, event: h11.Request) -> None:
-        request = self._request = request_of(event, self._client_of)
-        self._site.limits.note_request(request.client.network, self._context.now())
-        self._handler = self._site.handler(request)
-        if isinstance(self._handler, Transfer):
-            self._handler.begin(self)
-        else:
-            most = self._handler.max_body if isinstance(self._handler, Handler) else 0
-            self._body = Body(most, request.size or 0)
-        if go_on := self._reader.go_on():
+    def _begin(self) -> None:
+        if self._incoming.transfer is not None:
+            self._incoming.transfer.begin(self)
+        if go_on := self._incoming.reader.go_on():
             self.connection.write(go_on)
 
-    def _client_of(self, headers: Mapping[str, str]) -> Client:
-        return self._site.hosts.client(
-            self._peer, headers, tls=INegotiated.providedBy(self.connection)
-        )
-
     def _complete(self) -> None:
-        handler, request = self._handler, self._request
-        assert request is not None, "a body follows its head"
-        if isinstance(handler, Transfer):
-            handler.input_ended()
-        elif isinstance(handler, WebSocketHandler):
-            self._open_socket(request, handler)
-        elif handler is not None:
+        incoming = self._incoming
+        assert incoming.request is not None, "a body follows its head"
+        if incoming.transfer is not None:
+            incoming.transfer.input_ended()
+        elif isinstance(incoming.handler, WebSocketHandler):
+            self._open_socket(incoming.request, incoming.handler)
+        elif isinstance(incoming.handler, Handler):
             self.connection.pauseProducing()  # what follows waits
-            answering = Deferred.fromCoroutine(handler.receive(request, self._body.data))
+            answering = Deferred.fromCoroutine(
+                incoming.handler.receive(incoming.request, incoming.body)
+            )
             answering.addCallbacks(self.respond, self._failed)
 
     def _failed(self, failure: Failure) -> None:
@@ -277,13 +245,14 @@ class HttpConnection(Protocol):
         if self._life is not Lifecycle.OPEN or self._answered:
             return
         self._requests += 1
-        sent_all = self._reader.has_all
-        last = last or not sent_all or self._requests >= MAX_REQUESTS or self._wants_close()
-        head = response_head(self._request, response, len(response.body), close=last)
+        incoming = self._incoming
+        request, sent_all = incoming.request, incoming.reader.has_all
+        last |= not sent_all or self._requests >= MAX_REQUESTS or incoming.ends_the_connection
+        head = response_head(request, response, len(response.body), close=last)
         self.connection.write(head)
-        if response.body and not (self._request is not None and self._request.method == "HEAD"):
+        if response.body and not (request is not None and request.method == "HEAD"):
             self.connection.write(response.body)
-        self._site.log.answered(self._request, response.status)
+        self._site.log.answered(request, response.status)
         self._budget.pay(REQUEST_COST, True)
         if last:
             self.end(sent_all)
@@ -296,7 +265,7 @@ class HttpConnection(Protocol):
         While it is still sending, a full close would make the kernel discard the response.
         """
         self._answered = True
-        self._since = self._context.now()
+        self._deadlines.restart(self._context.now())
         if everything_came:
             self._life = Lifecycle.CLOSING
             self.connection.loseConnection()
@@ -306,22 +275,15 @@ class HttpConnection(Protocol):
 
     def _next(self) -> None:
         """Wait for the next request."""
-        self._rest = self._reader.next()
-        self._request, self._handler = None, None
-        self._since = self._context.now()
+        self._rest = self._incoming.next()
+        self._deadlines.restart(self._context.now())
         self.connection.pauseProducing()  # until it is the turn of this connection
-
-    def _wants_close(self) -> bool:
-        return self._request is None or "close" in self._request.headers.get("connection", "")
 
     # The WebSocket.
 
     def _open_socket(self, request: Request, handler: WebSocketHandler) -> None:
-        try:
-            head, door = open_socket(self._site, request, handler)
-        except TooManyConnections as refused:
-            raise HttpError(503, refused.sentence, Retry_After="60") from None
-        rest = self._reader.rest
+        head, door = open_socket(self._site, request, handler)
+        rest = self._incoming.reader.rest
         self.connection.unregisterProducer()
         self.connection.write(head)
         self._door = door
@@ -331,7 +293,6 @@ class HttpConnection(Protocol):
         door.makeConnection(self.connection)
         self._site.log.answered(request, 101)
         # Free what only HTTP uses: a WebSocket may be open for weeks.
-        self._request, self._handler = None, None
-        del self._reader, self._body
+        del self._incoming, self._deadlines
         if rest:
             door.dataReceived(rest)

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 
+from pyconchat.doors.connection_limits import TooManyConnections
 from pyconchat.doors.web.door import IRC_BINARY, IRC_TEXT, IrcSocketDoor, WebDoor
 from pyconchat.doors.web.exchange import HttpError, Request, WebSocketHandler
 from pyconchat.doors.web.site import WebSite
@@ -21,7 +22,7 @@ def open_socket(
 ) -> tuple[bytes, SocketDoor]:
     """Return the head that accepts *request*, and the door that takes over the connection.
 
-    Raises `HttpError` or `TooManyConnections`.
+    Raises `HttpError`.
     """
     accept = accept_of(request)
     subprotocol = _subprotocol_of(site, request)
@@ -30,9 +31,9 @@ def open_socket(
     try:
         counted.admit(context.now())
         counted.require_session_room()
-    except BaseException:
+    except TooManyConnections as refused:
         counted.closed(context.now())
-        raise
+        raise HttpError(503, refused.sentence, Retry_After="60") from None
     door: SocketDoor
     if subprotocol and site.monitors is not None:
         door = IrcSocketDoor(context, counted, site.monitors, subprotocol == IRC_BINARY)

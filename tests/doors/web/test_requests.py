@@ -11,12 +11,8 @@ import pytest
 from twisted.internet.task import Clock
 
 from pyconchat.config import BadConfig, Config, DoorsConfig, LimitsConfig, WebConfig
-from pyconchat.doors.web.connection import (
-    MAX_HEAD_SECONDS,
-    MAX_IDLE,
-    MAX_REQUESTS,
-    MAX_STALL,
-)
+from pyconchat.doors.web.connection import MAX_REQUESTS
+from pyconchat.doors.web.deadlines import MAX_HEAD_SECONDS, MAX_IDLE, MAX_STALL
 from pyconchat.doors.web.limits import BURST, MAX_OPEN
 from pyconchat.store import SqlStore
 from tests.support.web import WebServer

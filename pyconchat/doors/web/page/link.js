@@ -5,17 +5,17 @@
 // none is carried out twice. What a person has typed also survives a reload of the page.
 // docs/line-protocol.rst describes the objects.
 
-export const State = Object.freeze({
+export const State = {
   CONNECTING: "connecting",
   LOGGING_IN: "logging-in",
   CATCHING_UP: "catching-up",
   LIVE: "live",
   WAITING: "waiting",
   ENDED: "ended",
-});
+};
 
-export const FIRST_WAIT = 300; // milliseconds before the first attempt to reconnect, and jitter
-export const MAX_WAIT = 15_000; // between two attempts, and jitter
+const FIRST_WAIT = 300; // milliseconds before the first attempt to reconnect, and jitter
+const MAX_WAIT = 15_000; // between two attempts, and jitter
 const FACTOR = 1.6;
 const JITTER = 1000;
 
@@ -28,14 +28,12 @@ const MAX_HELLO_BYTES = 8192; // of the conversations in a hello
 
 // The server sends at most so many missed entries of a conversation, counts as shown only those
 // that the page reports, and adds the words for people to its answers.
-export const OPTIONS = Object.freeze({ missed: 200, reads: true, words: true });
+export const OPTIONS = { missed: 200, reads: true, words: true };
 
 // Reasons for which a server ends a connection and the page connects again.
 const TEMPORARY = ["stopping", "late", "trouble", "wrong-password"];
 
 export const UNCONFIRMED = "unconfirmed"; // the code of an answer that never came
-
-const AWAY = "the server cannot be reached";
 const STORED = "pyconchat-waiting";
 
 /** A login that failed for now: the next attempt is after *wait* milliseconds, or at once (-1). */
@@ -46,48 +44,45 @@ export class TryAgain extends Error {
   }
 }
 
-/** A login that failed for good. */
 export class GaveUp extends Error {}
 
-/** Return whether two names are the same, whatever the case of their letters. */
 export const fold = (name) => String(name).toUpperCase().toLowerCase().replaceAll("ς", "σ");
 
 /** Return a number of a server's object; 0 if *value* is none. */
 export const count = (value) => (Number.isSafeInteger(value) && value > 0 ? value : 0);
 
-/** Return the conversation of an object, as ``since`` names it: ``tea``, ``@bob``, or null. */
-export function conversationOf(fields) {
-  if (typeof fields.with === "string") return `@${fields.with}`;
-  return typeof fields.group === "string" ? fields.group : null;
+/** Return the result of *call*; null if that is not possible: no room, not allowed, not readable. */
+export function attempt(call) {
+  try {
+    return call();
+  } catch {
+    return null;
+  }
 }
 
-/** The last numbers that were received, by conversation. */
+/** The last entries that were received, by conversation: ``tea``, ``@bob``. */
 export class Cursors {
-  since = new Map();
-  #times = new Map();
+  #last = new Map();
 
-  /** Return whether *event* was not received before, and take note of its number. */
   isNew(event) {
-    if (event.type === "read") return true; // no entry: its number is that of one
-    const { seq } = event;
-    const conversation = conversationOf(event);
-    if (conversation === null || !Number.isSafeInteger(seq)) return true;
+    const { type, seq, group } = event;
+    const conversation = typeof event.with === "string" ? `@${event.with}` : group;
+    // The number in "read" is that of another entry.
+    if (type === "read" || typeof conversation !== "string" || !Number.isSafeInteger(seq)) return true;
     const at = String(event.at);
+    const last = this.#last.get(conversation) ?? { seq: 0, at: "" };
     // A later first entry belongs to a new conversation of the same name.
-    const restarted =
-      seq === 1 && (event.type === "created" || at > (this.#times.get(conversation) ?? ""));
-    if (seq <= (this.since.get(conversation) ?? 0) && !restarted) return false;
-    this.since.delete(conversation); // the newest is the last
-    this.since.set(conversation, seq);
-    this.#times.set(conversation, at);
+    const restarted = seq === 1 && (type === "created" || at > last.at);
+    if (seq <= last.seq && !restarted) return false;
+    this.#last.delete(conversation); // the newest is the last
+    this.#last.set(conversation, { seq, at });
     return true;
   }
 
-  /** Return the numbers of the newest conversations, for as many as fit in a hello. */
   forHello() {
     const chosen = {};
     let left = MAX_HELLO_BYTES;
-    for (const [conversation, seq] of [...this.since].reverse()) {
+    for (const [conversation, { seq }] of [...this.#last].reverse()) {
       left -= new TextEncoder().encode(conversation).length + String(seq).length + 4;
       if (left < 0) break;
       chosen[conversation] = seq;
@@ -97,448 +92,353 @@ export class Cursors {
 
   /** Forget the groups whose last entry, in the *groups* of a hello, is before ours. */
   forgetReplaced(groups) {
-    for (const group of Array.isArray(groups) ? groups : []) {
-      const name = String(group?.group);
-      if (Number.isSafeInteger(group?.head) && group.head < (this.since.get(name) ?? 0)) {
-        this.since.delete(name);
-      }
+    for (const { group, head } of Array.isArray(groups) ? groups : []) {
+      if (head < this.#last.get(group)?.seq) this.#last.delete(group);
     }
   }
 
   clear() {
-    this.since.clear();
+    this.#last.clear();
   }
 }
 
 /** What was asked and not answered, in order. What was typed is kept in *storage*. */
-class Requests {
-  #all = new Map();
-  #last = 0;
-  #prefix;
-  #storage;
-  owner = ""; // who has typed what is kept, folded
+function makeRequests(storage, random) {
+  const prefix = random().toString(16).slice(2);
+  const all = new Map();
+  let last = 0;
+  let owner = ""; // who has typed what is kept, folded
 
-  constructor(storage, random) {
-    this.#storage = storage;
-    this.#prefix = Array.from({ length: 12 }, () => Math.floor(random() * 16).toString(16)).join("");
-    let kept = null;
-    try {
-      kept = JSON.parse(storage.getItem(STORED) ?? "null");
-    } catch {
-      // Not ours, or not readable: nothing is waiting.
-    }
-    if (!Array.isArray(kept?.requests)) return;
-    this.owner = String(kept.owner);
-    for (const { fields, info, sent } of kept.requests.slice(0, MAX_WAITING)) {
+  const stored = attempt(() => JSON.parse(storage.getItem(STORED)));
+  if (Array.isArray(stored?.requests)) {
+    owner = String(stored.owner);
+    for (const { fields, info, sent } of stored.requests.slice(0, MAX_WAITING)) {
       if (!count(fields?.id)) continue;
-      this.#last = Math.max(this.#last, fields.id);
-      this.#all.set(fields.id, { fields, info, kept: true, quiet: false, sentOn: sent ? {} : null });
+      last = Math.max(last, fields.id);
+      all.set(fields.id, { fields, info, kept: true, sentOn: sent ? {} : null });
     }
   }
 
-  /** Return the typed requests. */
-  get typed() {
-    return [...this.#all.values()].filter((each) => !each.quiet);
-  }
+  const typed = () => [...all.values()].filter((each) => !each.done);
 
-  add(fields, info, { quiet = false, kept = false, done = null } = {}) {
-    const id = ++this.#last;
-    const request = {
-      fields: { id, key: `${this.#prefix}-${id}`, ...fields },
-      info, quiet, kept, done, sentOn: null,
-    };
-    this.#all.set(id, request);
-    if (kept) this.save();
+  /** *more* is `kept` for what is stored; `done`, which takes the answer, for the page's own. */
+  function add(fields, info, more) {
+    const id = ++last;
+    const request = { fields: { id, key: `${prefix}-${id}`, ...fields }, info, sentOn: null, ...more };
+    all.set(id, request);
+    save();
     return request;
   }
 
-  take(id) {
-    const request = typeof id === "number" ? this.#all.get(id) : undefined;
-    if (request === undefined) return null;
-    this.#all.delete(id);
-    if (request.kept) this.save();
-    return request;
-  }
-
-  takeIf(condition) {
-    const taken = [...this.#all.values()].filter(condition);
-    for (const each of taken) this.#all.delete(each.fields.id);
-    this.save();
+  function take(condition) {
+    const taken = [...all.values()].filter(condition);
+    for (const each of taken) all.delete(each.fields.id);
+    if (taken.some((each) => each.kept)) save();
     return taken;
   }
 
-  sendAll(socket) {
-    for (const each of this.#all.values()) this.send(each, socket);
-    this.save();
+  function claim(name) {
+    const others = owner && owner !== name ? take(() => true) : [];
+    owner = name;
+    return others;
   }
 
-  send(request, socket) {
-    if (request.sentOn === socket) return;
-    request.sentOn = socket;
-    socket.send(JSON.stringify(request.fields));
+  function send(socket, requests = all.values()) {
+    for (const each of requests) {
+      if (each.sentOn === socket) continue;
+      each.sentOn = socket;
+      socket.send(JSON.stringify(each.fields));
+    }
+    save();
   }
 
-  save() {
-    const requests = this.typed
+  function save() {
+    const requests = typed()
       .filter((each) => each.kept)
       .map(({ fields, info, sentOn }) => ({ fields, info, sent: sentOn !== null }));
-    try {
-      if (requests.length) {
-        this.#storage.setItem(STORED, JSON.stringify({ owner: this.owner, requests }));
-      } else {
-        this.#storage.removeItem(STORED);
-      }
-    } catch {
-      // No room: what waits is kept in memory only.
-    }
+    attempt(() => requests.length
+      ? storage.setItem(STORED, JSON.stringify({ owner, requests }))
+      : storage.removeItem(STORED));
   }
+
+  return { typed, add, take, claim, send };
 }
 
 /**
- * The connection.
- *
- * *open(handlers)* opens a socket, with `send(text)` and `close()`, and calls `opened()`,
- * `received(text)` and `closed()` of the handlers. *login* has `hello(refused)`, a promise of the
- * fields of the next hello, and `accepted(answer)`. *clock* has `now()` in milliseconds,
- * `setTimeout` and `clearTimeout`. *listener* gets what comes: `stateChanged(state)`,
- * `loggedIn(hello)`, `received(event)`, `answered(request, answer)`, `unconfirmed(requests)`,
- * `failed(problem)`, `ended(reason)`.
+ * The connection. *open(handlers)* opens a socket. *login* has `hello(refused)`, a promise of the
+ * fields of the next hello, and `accepted(answer)`. *listener* is told what comes. *clock* has what
+ * a window has.
  */
-export class Link {
-  state = State.ENDED;
-  guest = false; // whether the server knows us as a guest
-  problem = ""; // why the last attempt to connect failed
-  #open;
-  #login;
-  #listener;
-  #clock;
-  #random;
-  #cursors = new Cursors();
-  #requests;
-  #socket = null;
-  #loggedIn = false;
-  #answerHello = null; // takes the answer to the hello
-  #asking = false; // whether the login waits for a person
-  #nextHello = null; // what they answered, for the next connection
-  #failures = 0; // in a row
-  #timer = null; // of the next attempt
-  #checks = null;
-  #heard = 0; // when the last object came
-  #pinged = null; // when, if nothing has come since
-  #refusedWait = 0;
+export function makeLink({ open, login, listener, clock, storage, random = Math.random }) {
+  const cursors = new Cursors();
+  const requests = makeRequests(storage, random);
+  const now = () => clock.performance.now();
+  let state = State.ENDED;
+  let guest = false; // whether the server knows us as a guest
+  let problem = ""; // why the last attempt to connect failed
+  let socket = null;
+  let loggedIn = false;
+  let answerHello = null; // takes the answer to the hello
+  let asking = false; // whether the login waits for a person
+  let nextHello = null; // what they answered, for the next connection
+  let failures = 0; // in a row
+  let timer = null; // of the next attempt
+  let checks = null;
+  let heard = 0; // when the last object came
+  let pinged = null; // when, if nothing has come since
+  let refusedWait = 0;
 
-  constructor({ open, login, listener, clock, random = Math.random, storage }) {
-    this.#open = open;
-    this.#login = login;
-    this.#listener = listener;
-    this.#clock = clock;
-    this.#random = random;
-    this.#requests = new Requests(storage, random);
+  function start() {
+    if (state !== State.ENDED) return;
+    failures = 0;
+    check();
+    connect();
   }
 
-  /** Begin to connect. */
-  start() {
-    if (this.state !== State.ENDED) return;
-    this.#failures = 0;
-    this.#check();
-    this.#connect();
+  function stop() {
+    change(State.ENDED);
+    drop();
   }
 
-  /** Disconnect, for good; the listener is not told. */
-  stop() {
-    this.#change(State.ENDED);
-    this.#drop();
-  }
-
-  /** Connect now, if the page waits to; test the connection, if there is one. */
-  wake() {
-    if (this.state === State.WAITING && !this.#asking) {
-      this.#failures = 0;
-      this.#connect();
-    } else if (this.#loggedIn && this.#clock.now() - this.#heard > CHECK_INTERVAL) {
-      this.#ping();
+  function wake() {
+    if (state === State.WAITING && !asking) {
+      failures = 0;
+      connect();
+    } else if (loggedIn && now() - heard > CHECK_INTERVAL) {
+      ping();
     }
   }
 
-  /** Return the typed requests that were not answered yet, whether sent or not. */
-  get waiting() {
-    return this.#requests.typed;
+  /** Send what a person has typed, until it is answered; return null if too many lines wait. */
+  function ask(fields, info = null, secret = false) {
+    return requests.typed().length < MAX_WAITING ? sendNow(requests.add(fields, info, { kept: !secret })) : null;
   }
 
-  /**
-   * Send what a person has typed, until it is answered; return the request.
-   *
-   * *info* is any JSON for the listener. Unless it is *secret*, the request survives a reload.
-   * Returns null if too many are waiting.
-   */
-  ask(fields, info = null, secret = false) {
-    if (this.#requests.typed.length >= MAX_WAITING) return null;
-    const request = this.#requests.add(fields, info, { kept: !secret });
-    this.#sendNow(request);
-    return request;
-  }
-
-  /** Make a request of the page itself; return a promise of its answer. */
-  query(fields) {
+  function query(fields) {
     return new Promise((done) => {
-      this.#sendNow(this.#requests.add(fields, null, { quiet: true, done }));
+      sendNow(requests.add(fields, null, { done }));
     });
   }
 
-  /** Take back a typed request that was never sent; return whether it was. */
-  takeBack(request) {
-    return request.sentOn === null && this.#requests.take(request.fields.id) !== null;
+  function takeBack(request) {
+    return request.sentOn === null && requests.take((each) => each === request).length > 0;
   }
 
-  #sendNow(request) {
-    if (!this.#loggedIn) return;
-    this.#requests.send(request, this.#socket);
-    if (request.kept) this.#requests.save();
+  function sendNow(request) {
+    if (loggedIn) requests.send(socket, [request]);
+    return request;
   }
 
-  // One connection, from its opening to its end.
-
-  #connect() {
-    this.#clock.clearTimeout(this.#timer);
-    this.#change(State.CONNECTING);
-    this.#heard = this.#clock.now();
-    this.#pinged = null;
-    const handlers = {
-      opened: () => this.#socket === socket && this.#logIn(socket),
-      received: (text) => this.#socket === socket && this.#received(text),
-      closed: () => this.#lost(socket),
-    };
-    const socket = (this.#socket = this.#open(handlers));
+  function connect() {
+    clock.clearTimeout(timer);
+    change(State.CONNECTING);
+    heard = now();
+    pinged = null;
+    const opening = (socket = open({
+      opened: () => socket === opening && logIn(opening),
+      received: (text) => socket === opening && received(text),
+      closed: () => lost(opening),
+    }));
   }
 
-  async #logIn(socket) {
-    this.#change(State.LOGGING_IN);
+  async function logIn(mine) {
+    change(State.LOGGING_IN);
     let refused = null;
-    for (;;) {
+    do {
       let hello;
       try {
-        hello = await this.#helloFor(refused);
-      } catch (problem) {
-        this.#loginFailed(problem);
+        hello = await helloFor(refused);
+      } catch (reason) {
+        loginFailed(reason);
         return;
       }
-      if (this.state === State.ENDED) return;
-      if (this.#socket !== socket) {
-        this.#nextHello = hello;
-        if (this.#socket === null) this.#retry();
+      if (state === State.ENDED) return;
+      if (socket !== mine) {
+        nextHello = hello;
+        if (socket === null) retry();
         return;
       }
-      this.#heard = this.#clock.now();
-      const answer = await new Promise((answered) => {
-        this.#answerHello = answered;
-        socket.send(
-          JSON.stringify({ hello: 1, since: this.#cursors.forHello(), ...OPTIONS, ...hello }),
-        );
+      heard = now();
+      refused = await new Promise((answered) => {
+        answerHello = answered;
+        mine.send(JSON.stringify({ hello: 1, since: cursors.forHello(), ...OPTIONS, ...hello }));
       });
-      if (answer === null) return; // taken by #received, or lost
-      refused = answer;
-    }
+    } while (refused !== null); // else it was accepted, or the connection is lost
   }
 
-  async #helloFor(refused) {
-    if (this.#nextHello !== null && refused === null) {
-      const hello = this.#nextHello;
-      this.#nextHello = null;
-      return hello;
-    }
-    this.#asking = true;
+  async function helloFor(refused) {
+    const known = nextHello;
+    nextHello = null;
+    if (known) return known;
+    asking = true;
     try {
-      return await this.#login.hello(refused);
+      return await login.hello(refused);
     } finally {
-      this.#asking = false;
+      asking = false;
     }
   }
 
-  #loginFailed(problem) {
-    if (this.state === State.ENDED) return;
-    if (!(problem instanceof TryAgain)) {
-      this.#end(problem instanceof GaveUp ? problem.message : String(problem));
-      return;
+  function loginFailed(reason) {
+    if (state === State.ENDED) return;
+    if (!(reason instanceof TryAgain)) {
+      end(reason instanceof GaveUp ? reason.message : String(reason));
+    } else if (reason.wait < 0) {
+      drop();
+      connect();
+    } else {
+      refusedWait = reason.wait;
+      report(reason.message);
+      if (socket === null) retry();
+      else lost(socket, true);
     }
-    if (problem.wait < 0) {
-      this.#drop();
-      this.#connect();
-      return;
-    }
-    this.#refusedWait = problem.wait;
-    this.#report(problem.message.replace(/\.$/, ""));
-    if (this.#socket === null) this.#retry();
-    else this.#lost(this.#socket, true);
   }
 
-  #accepted(answer) {
-    this.#login.accepted(answer);
-    this.#cursors.forgetReplaced(answer.groups);
-    const wasGuest = this.guest;
-    this.guest = answer.registered !== true;
-    const owner = fold(answer.name);
-    if (this.#requests.owner !== owner) {
-      const others = this.#requests.owner ? this.#requests.takeIf(() => true) : [];
-      this.#requests.owner = owner;
-      this.#giveUp(others.filter((each) => each.quiet));
-    } else if (wasGuest || this.guest) {
-      // A guest's keys are unknown on a new connection: the server might carry out a repeated
-      // request twice.
-      this.#giveUp(this.#requests.takeIf(({ sentOn }) => sentOn && sentOn !== this.#socket));
-    }
-    this.#loggedIn = true;
-    this.#failures = 0;
-    this.problem = "";
-    this.#change(State.CATCHING_UP);
-    this.#listener.loggedIn(answer);
-    this.#requests.sendAll(this.#socket);
+  function accepted(answer) {
+    login.accepted(answer);
+    cursors.forgetReplaced(answer.groups);
+    const wasGuest = guest;
+    guest = answer.registered !== true;
+    giveUp(requests.claim(fold(answer.name)).filter((each) => each.done));
+    // A guest's keys are unknown on a new connection: the server might carry out a repeated
+    // request twice.
+    if (wasGuest || guest) giveUp(requests.take(({ sentOn }) => sentOn && sentOn !== socket));
+    loggedIn = true;
+    failures = 0;
+    problem = "";
+    change(State.CATCHING_UP);
+    listener.loggedIn(answer);
+    requests.send(socket);
   }
 
-  #giveUp(requests) {
-    const typed = requests.filter((each) => !each.quiet);
-    if (typed.length) this.#listener.unconfirmed(typed);
-    for (const each of requests) each.done?.({ ok: false, code: UNCONFIRMED });
+  function giveUp(gone) {
+    const typed = gone.filter((each) => !each.done);
+    if (typed.length) listener.unconfirmed(typed);
+    for (const each of gone) each.done?.({ ok: false, code: UNCONFIRMED });
   }
 
-  #lost(socket, explained = false) {
-    if (socket !== this.#socket || this.state === State.ENDED) return;
-    const wasLoggedIn = this.#loggedIn;
-    this.#drop();
-    if (this.guest) this.#cursors.clear(); // a guest's conversations end with the connection
-    if (!wasLoggedIn && !explained && !this.problem) this.#report(AWAY);
-    this.#change(State.WAITING);
-    if (!this.#asking) this.#retry();
+  function lost(mine, explained = false) {
+    if (mine !== socket || state === State.ENDED) return;
+    explained ||= loggedIn || problem;
+    drop();
+    if (guest) cursors.clear(); // a guest's conversations end with the connection
+    if (!explained) report("the server cannot be reached");
+    change(State.WAITING);
+    if (!asking) retry();
   }
 
   /** Close the socket and forget it: what it still delivers is ignored. */
-  #drop() {
-    const socket = this.#socket;
-    this.#socket = null;
-    this.#loggedIn = false;
-    this.#pinged = null;
-    this.#answerHello?.(null);
-    this.#answerHello = null;
-    socket?.close();
+  function drop() {
+    const closing = socket;
+    socket = null;
+    loggedIn = false;
+    pinged = null;
+    answerHello?.(null);
+    answerHello = null;
+    closing?.close();
   }
 
-  #retry() {
-    const wait = Math.min(FIRST_WAIT * FACTOR ** Math.min(this.#failures, 100), MAX_WAIT);
-    this.#failures += 1;
-    const refused = this.#refusedWait;
-    this.#refusedWait = 0;
-    this.#change(State.WAITING);
-    this.#clock.clearTimeout(this.#timer);
-    this.#timer = this.#clock.setTimeout(
-      () => this.state === State.WAITING && this.#connect(),
-      Math.max(refused, wait + this.#random() * JITTER),
-    );
+  function retry() {
+    const wait = Math.min(FIRST_WAIT * FACTOR ** failures, MAX_WAIT) + random() * JITTER;
+    failures += 1;
+    change(State.WAITING);
+    clock.clearTimeout(timer);
+    timer = clock.setTimeout(() => state === State.WAITING && connect(), Math.max(refusedWait, wait));
+    refusedWait = 0;
   }
 
-  #report(problem) {
-    if (problem === this.problem) return;
-    this.problem = problem;
-    this.#listener.failed(problem);
+  function report(sentence) {
+    const reason = sentence.replace(/\.$/, "");
+    if (reason === problem) return;
+    problem = reason;
+    listener.failed(problem);
   }
 
-  #end(reason) {
-    if (this.state === State.ENDED) return;
-    this.#change(State.ENDED);
-    this.#drop();
-    this.#listener.ended(reason);
+  function end(reason) {
+    if (state === State.ENDED) return;
+    stop();
+    listener.ended(reason);
   }
 
-  #change(state) {
-    if (this.state === state) return;
-    this.state = state;
+  function change(next) {
+    if (state === next) return;
+    state = next;
     if (state === State.ENDED) {
-      this.#clock.clearTimeout(this.#timer);
-      this.#clock.clearTimeout(this.#checks);
-      this.#nextHello = null;
+      clock.clearTimeout(timer);
+      clock.clearTimeout(checks);
+      nextHello = null;
     }
-    this.#listener.stateChanged(state);
+    listener.stateChanged(state);
   }
 
-  // What the server sends.
-
-  /** Handle a frame: one or more objects, one a line. */
-  #received(text) {
-    this.#heard = this.#clock.now();
-    this.#pinged = null;
-    const socket = this.#socket;
+  function received(text) {
+    heard = now();
+    pinged = null;
+    const mine = socket;
     for (const line of String(text).split("\n")) {
-      if (this.#socket !== socket) return;
+      if (socket !== mine) return;
       if (!line.trim()) continue;
-      let fields = null;
-      try {
-        fields = JSON.parse(line);
-      } catch {
-        // Not JSON, and so no object.
-      }
+      const fields = attempt(() => JSON.parse(line));
       if (fields?.constructor !== Object) {
-        this.#lost(socket);
+        lost(mine);
         return;
       }
       try {
-        this.#handle(fields);
-      } catch (problem) {
+        handle(fields);
+      } catch (reason) {
         // An error while one object is handled does not end the connection.
-        console.error("an object from the server could not be handled", problem);
+        console.error("an object from the server could not be handled", reason);
       }
     }
   }
 
-  #handle(fields) {
+  function handle(fields) {
+    const { ok, re, type, why, text } = fields;
     if ("hello" in fields) {
-      const answered = this.#answerHello;
-      if (answered === null) return;
-      this.#answerHello = null;
-      if (fields.ok === true) {
-        answered(null);
-        this.#accepted(fields);
-      } else {
-        answered(fields);
-      }
+      const answered = answerHello;
+      answerHello = null;
+      answered?.(ok === true ? null : fields);
+      if (answered && ok === true) accepted(fields);
     } else if ("re" in fields) {
-      const request = this.#requests.take(fields.re);
-      if (fields.type === "password" && fields.ok === true) this.guest = false;
-      if (request?.quiet) request.done(fields);
-      else if (request) this.#listener.answered(request, fields);
-    } else if (fields.type === "live") {
-      this.#change(State.LIVE);
-      this.#listener.received(fields);
-    } else if (fields.type === "end") {
-      const text = typeof fields.text === "string" && fields.text;
-      const reason = text || "The server ended the connection.";
-      if (TEMPORARY.includes(fields.why)) this.#report(reason.replace(/\.$/, ""));
-      else this.#end(fields.why === "bye" ? "" : reason);
-    } else if (fields.type === "own-groups") {
-      this.#cursors.forgetReplaced(fields.groups);
-      this.#listener.received(fields);
-    } else if ("type" in fields && this.#cursors.isNew(fields)) {
-      this.#listener.received(fields);
+      const [request] = requests.take((each) => each.fields.id === re);
+      if (type === "password" && ok === true) guest = false;
+      if (request?.done) request.done(fields);
+      else if (request) listener.answered(request, fields);
+    } else if (type === "end") {
+      const reason = text ? String(text) : "The server ended the connection.";
+      if (TEMPORARY.includes(why)) report(reason);
+      else end(why === "bye" ? "" : reason);
+    } else if (type && cursors.isNew(fields)) {
+      if (type === "live") change(State.LIVE);
+      if (type === "own-groups") cursors.forgetReplaced(fields.groups);
+      listener.received(fields);
     }
   }
 
   /** Look how long nothing has come. A browser may delay this for a page that is hidden. */
-  #check() {
-    this.#checks = this.#clock.setTimeout(() => this.#check(), CHECK_INTERVAL);
-    const socket = this.#socket;
-    if (socket === null || this.#asking) return;
-    const now = this.#clock.now();
-    if (this.#loggedIn) {
-      if (this.#pinged !== null) {
-        if (now - this.#pinged >= MAX_PING) this.#lost(socket);
-      } else if (now - this.#heard >= PING_AFTER) {
-        this.#ping();
-      }
-    } else if (now - this.#heard >= PING_AFTER + MAX_PING) {
-      this.#lost(socket);
+  function check() {
+    checks = clock.setTimeout(check, CHECK_INTERVAL);
+    if (socket === null || asking) return;
+    const silent = now() - heard;
+    if (!loggedIn) {
+      if (silent >= PING_AFTER + MAX_PING) lost(socket);
+    } else if (pinged !== null) {
+      if (now() - pinged >= MAX_PING) lost(socket);
+    } else if (silent >= PING_AFTER) {
+      ping();
     }
   }
 
-  #ping() {
-    if (this.#pinged !== null) return;
-    this.#pinged = this.#clock.now();
-    this.#socket.send('{"id":0}');
+  function ping() {
+    if (pinged !== null) return;
+    pinged = now();
+    socket.send('{"id":0}');
   }
+
+  return {
+    start, stop, wake, ask, query, takeBack,
+    get state() { return state; },
+    get guest() { return guest; },
+    get problem() { return problem; },
+    get waiting() { return requests.typed(); },
+  };
 }

@@ -1,13 +1,11 @@
 // The log of one place, drawn. Text from people only ever becomes text: no markup is parsed.
-import { MAX_ENTRIES, says } from "./chat.js";
+import * as chat from "./chat.js";
 import { fold } from "./link.js";
-import { clockTime, comesOrGoes, dateTime, dayKey, dayName, eventSentence, quoted } from "./words.js";
+import { clockTime, comesOrGoes, dateTime, dayName, eventSentence } from "./words.js";
 
 const TOGETHER = 5 * 60_000; // milliseconds between messages that are shown under one name
 const NEAR = 40; // pixels from the end that count as the end
 const FETCH_AT = 300; // pixels from the start at which older entries are fetched
-const QUICK = 30; // milliseconds in which a log is drawn that may be drawn for each frame
-const COLOURS = 12;
 const URLS = /\b(?:https?|pyconchats?):\/\/[^\s<>"]+/g;
 const REACTIONS = ["👍", "❤️", "😄"];
 
@@ -16,351 +14,296 @@ const present = (nodes) => nodes.flat(Infinity).filter((each) => each || each ==
 /** Show *children* in *element*: nodes and text, in arrays of any depth; without null, false and "". */
 export const fill = (element, ...children) => element.replaceChildren(...present(children));
 
-/** Make an element with *children*. Properties are attributes, `label` for `aria-label`, and `on…` listeners. */
-export function el(name, properties, ...children) {
-  const element = document.createElement(name);
+/**
+ * Make an element: ``el("p.hint", { title: "x" }, …)``, with *children* as for `fill`. The properties
+ * may be left out. They are attributes, with `label` for `aria-label`, and listeners as `onclick`.
+ */
+export function el(name, ...children) {
+  const [tag, ...classes] = name.split(".");
+  const element = document.createElement(tag);
+  const properties = children[0]?.constructor === Object ? children.shift() : {};
+  if (classes.length) element.className = classes.join(" ");
   for (const [key, value] of Object.entries(properties)) {
-    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    if (typeof value === "function") element[key] = value;
     else if (value !== null) element.setAttribute(key === "label" ? "aria-label" : key, value);
   }
   element.append(...present(children));
   return element;
 }
 
-export const span = (classes, ...children) => el("span", { class: classes }, children);
-/** Text for screen readers only. */
-export const spoken = (text) => span("vh", text);
+export const spoken = (text) => el("span.vh", text);
 export const button = (text, onclick, more = {}) => el("button", { type: "button", onclick, ...more }, text);
-/** The buttons with which moderators decide about *name*, who asks to join. */
+export const nameIn = (verb, name, onclick, more) => button(verb, onclick, { label: `${verb} ${name}`, ...more });
 export const decisions = (name, run) => [
-  button("Approve", () => run(`/approve ${name}`), { class: "primary", label: `Approve ${name}` }),
-  button("Reject", () => run(`/reject ${name}`), { label: `Reject ${name}` }),
+  nameIn("Approve", name, () => run(`/approve ${name}`), { class: "primary" }),
+  nameIn("Reject", name, () => run(`/reject ${name}`)),
 ];
 
-/** Return *text* as nodes, with its URLs as links. */
 export function withLinks(text) {
   const nodes = [];
   let end = 0;
   for (const { 0: found, index } of text.matchAll(URLS)) {
     let url = found.replace(/[.,;:!?'"]+$/, "");
     if (url.endsWith(")") && !url.includes("(")) url = url.slice(0, -1);
-    nodes.push(text.slice(end, index));
-    nodes.push(el("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, url));
+    nodes.push(text.slice(end, index), el("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, url));
     end = index + url.length;
   }
   return [...nodes, text.slice(end)];
 }
 
-/** Return the number of the colour of a name: people in one group mostly have different ones. */
-export function colourOf(name) {
+function hueOf(name) {
   let hash = 7;
   for (const char of fold(name)) hash = (hash * 31 + char.codePointAt(0)) % 65_521;
-  return hash % COLOURS;
+  return 15 + (hash % 12) * 30;
 }
 
-const avatar = (colour, letter) => el("span", { class: `avatar ${colour}`, "aria-hidden": true }, letter);
-const said = (...text) => el("span", { class: "text", dir: "auto" }, text);
+const avatar = (letter) => el("span.avatar", { "aria-hidden": true }, letter);
+const said = (text) => el("span.text", { dir: "auto" }, text);
 
-/**
- * The log of *chat* in the element *root*. *act* has what its buttons do: `reply`, `edit`, `run(place, line)`,
- * `fetch`, `again(text)`, `cancel(request)`, `copy(text)`.
- */
-export function makeLog(root, chat, act) {
-  const tools = el("div", { class: "tools", role: "group", label: "Actions for this message" });
-  let place = chat.desk;
-  let nodes = new Map();
-  let due = false;
-  let nextDraw = 0; // when it may be drawn again
-  let isAtEnd = true;
-  let target = 0; // the entry to go to, once it is there
+// The log is in `root`. `act` has what its buttons do that is done elsewhere.
+export const act = {};
+const root = document.getElementById("log");
+const tools = el("div.tools", { role: "group", label: "Actions for this message" });
+let place = chat.desk;
+let nodes = new Map();
+let isAtEnd = true;
+let target = 0; // the entry to go to, once it is there
 
-  /** Show *place*, at the entry *seq* if it is given. */
-  function show(next, seq) {
-    if (next !== place) {
-      place = next;
-      nodes.clear();
-      root.replaceChildren();
-      isAtEnd = true;
-    }
-    if (seq) {
-      target = seq;
-      isAtEnd = false;
-    }
-    draw();
-  }
-
-  /** Draw soon: many changes at once are drawn once. */
-  function changed(where) {
-    if (where !== place || due) return;
-    due = true;
-    const drawTimed = () => {
-      due = false;
-      const begun = performance.now();
-      draw();
-      const ended = performance.now();
-      const took = ended - begun;
-      nextDraw = took < QUICK ? 0 : ended + 2 * took;
-    };
-    // A long log under a flood of messages is drawn for a third of the time.
-    const wait = nextDraw - performance.now();
-    if (wait < 16) requestAnimationFrame(drawTimed);
-    else setTimeout(() => requestAnimationFrame(drawTimed), wait);
-  }
-
-  function toEnd() {
+export function show(next, seq) {
+  if (next !== place) {
+    place = next;
+    nodes.clear();
+    root.replaceChildren();
     isAtEnd = true;
-    root.scrollTop = root.scrollHeight;
   }
-
-  function draw() {
-    const anchor = isAtEnd ? null : anchorNow();
-    const shown = [...items()];
-    const keys = new Set(shown.map(([key]) => key));
-    // Before the others: else each of them would be moved, as none would stand where it should.
-    for (const [key, { node }] of nodes) if (!keys.has(key)) node.remove();
-    const kept = new Map();
-    let next = root.firstChild;
-    for (const [key, version, make] of shown) {
-      let known = nodes.get(key);
-      if (!known || known.version !== version) {
-        const node = make();
-        node.dataset.key = key;
-        if (known) {
-          if (known.node === next) next = next.nextSibling;
-          const focused = known.node.contains(document.activeElement);
-          known.node.replaceWith(node);
-          if (focused) node.focus({ preventScroll: true });
-        }
-        known = { version, node };
-      }
-      if (known.node === next) next = next.nextSibling;
-      else root.insertBefore(known.node, next);
-      kept.set(key, known);
-    }
-    nodes = kept;
-    const found = target && nodes.get(`e${target}`);
-    if (found) {
-      target = 0;
-      found.node.scrollIntoView({ block: "center" });
-      found.node.classList.add("found");
-      found.node.focus({ preventScroll: true });
-    } else if (isAtEnd) {
-      root.scrollTop = root.scrollHeight;
-    } else if (anchor) {
-      const now = nodes.get(anchor.key);
-      if (now) root.scrollTop += now.node.getBoundingClientRect().top - anchor.top;
-    }
-    onScroll();
+  if (seq) {
+    target = seq;
+    isAtEnd = false;
   }
+  draw();
+}
 
-  /** Return an entry that is seen, and where: there it stays when others are drawn above it. */
-  function anchorNow() {
-    const { top } = root.getBoundingClientRect();
-    for (const [key, { node }] of nodes) {
-      const box = node.getBoundingClientRect();
-      if (box.bottom > top && key.startsWith("e")) return { key, top: box.top };
+/** Show the end when it is drawn next. */
+export function follow() {
+  isAtEnd = true;
+}
+
+export function toEnd() {
+  follow();
+  root.scrollTop = root.scrollHeight;
+}
+
+export function draw() {
+  const anchor = isAtEnd ? null : anchorNow();
+  const focused = document.activeElement.closest("[data-key]")?.dataset.key;
+  const before = nodes;
+  nodes = new Map();
+  for (const [key, version, make] of items()) {
+    let known = before.get(key);
+    if (known?.version !== version) {
+      known = { version, node: make() };
+      known.node.dataset.key = key;
     }
-    return null;
+    nodes.set(key, known);
   }
-
-  function onScroll() {
-    const left = root.scrollHeight - root.scrollTop - root.clientHeight;
-    isAtEnd = left < NEAR && !place.window;
-    if (root.scrollTop < FETCH_AT) chat.older(place);
-    if (left < FETCH_AT && place.window) chat.newer(place);
-    act.scrolled(isAtEnd);
+  // Before the others: else each of them would be moved, as none would stand where it should.
+  for (const [key, { node }] of before) if (nodes.get(key)?.node !== node) node.remove();
+  let next = root.firstChild;
+  for (const { node } of nodes.values()) {
+    if (node === next) next = node.nextSibling;
+    else root.insertBefore(node, next);
   }
-
-  // What is shown: a key, a version, and how to draw it.
-
-  function* items() {
-    const { segment } = place;
-    const entries = segment.entries.slice(-MAX_ENTRIES);
-    const loaded = new Set(entries.map((each) => each.seq));
-    const reactions = reactionsIn(entries);
-    const notices = place.window ? [] : place.notices;
-    let at = 0;
-    let day = "";
-    let before = null;
-    let isNew = place.newAfter === null;
-    if (!segment.more && place.loaded && place.kind !== "desk") {
-      const what = `${place.kind === "group" ? "" : "your talk with "}${place.name}`;
-      yield ["begin", what, () => el("p", { class: "begin" }, `This is the beginning of ${what}.`)];
-    }
-    for (const entry of entries) {
-      while (at < notices.length && notices[at].after < entry.seq) {
-        yield drawNotice(notices[at++]);
-        before = null;
-      }
-      const said = says(entry) || entry.type === "unsaid";
-      if (comesOrGoes(entry, chat.me) && !chat.settings.joins) continue;
-      if (["edit", "unsay", "react"].includes(entry.type) && loaded.has(entry.about)) continue;
-      const sentence = said ? "" : eventSentence(entry, chat.me);
-      if (!said && !sentence) continue;
-      if (dayKey(entry.at) !== day) {
-        day = dayKey(entry.at);
-        const name = dayName(entry.at);
-        yield [`d${entry.seq}`, name, () => el("h2", { class: "day" }, name)];
-        before = null;
-      }
-      if (!isNew && entry.seq > place.newAfter) {
-        isNew = true;
-        const number = entries.filter((each) => each.seq >= entry.seq && says(each)).length;
-        const words = `${number} new since ${dateTime(entry.at)}`;
-        if (number) {
-          yield ["new", words, () => el("p", { class: "new" }, words)];
-          before = null;
-        }
-      }
-      if (!said) {
-        const asks = entry.type === "requested" && place.asking.get(fold(entry.name)) && (place.moderates || chat.operator);
-        yield [`e${entry.seq}`, `${sentence}${asks ? "?" : ""}`, () => drawEvent(entry, sentence, asks)];
-        before = null;
-        continue;
-      }
-      const grouped = before !== null && entry.type === "message" && before.type === "message" &&
-        before.from === entry.from && !entry.reply_to && Date.parse(entry.at) - Date.parse(before.at) < TOGETHER;
-      const chips = reactions.get(entry.seq);
-      const shown = chips ? [...chips].map(([emoji, by]) => [emoji, [...by]]) : [];
-      const version = JSON.stringify([entry.type, entry.text, entry.edited, entry.quote?.text, grouped, shown]);
-      yield [`e${entry.seq}`, version, () => drawMessage(entry, grouped, shown)];
-      before = entry;
-    }
-    while (at < notices.length) yield drawNotice(notices[at++]);
-    if (place.window) return;
-    for (const each of chat.waiting(place)) {
-      if (each.arrived || !chat.isMessage(each)) continue;
-      const sent = each.sentOn !== null;
-      yield [`w${each.fields.id}`, `${sent}`, () => drawWaiting(each, sent)];
-    }
+  if (focused && document.activeElement === document.body) nodes.get(focused)?.node.focus({ preventScroll: true });
+  const found = target && nodes.get(`e${target}`)?.node;
+  const now = anchor && nodes.get(anchor.key)?.node;
+  if (found) {
+    target = 0;
+    found.scrollIntoView({ block: "center" });
+    found.classList.add("found");
+    found.focus({ preventScroll: true });
+  } else if (isAtEnd) {
+    toEnd();
+  } else if (now) {
+    root.scrollTop += now.getBoundingClientRect().top - anchor.top;
   }
+  onScroll();
+}
 
-  function drawMessage(entry, grouped, chips) {
-    const { type } = entry;
-    const { isMe } = chat;
-    const from = String(entry.from);
-    const text = type === "unsaid" ? span("gone", `removed by ${entry.by}`) : said(withLinks(String(entry.text)));
-    const classes = { grouped, mine: isMe(from), names: (entry.mentions ?? []).some(isMe), action: type === "action" };
-    const quote = entry.quote ? quoted(entry.quote) : `#${entry.reply_to}`;
-    return el("div", {
-      class: ["msg", ...Object.keys(classes).filter((each) => classes[each])].join(" "),
-      role: "article",
-      tabindex: -1,
-    },
-    avatar(`c${colourOf(from)}`, [...from][0].toUpperCase()),
-    span("head", span(`who c${colourOf(from)}`, from),
-      entry.hook ? span("guest", " hook") : entry.guest && span("guest", " guest"),
+/** Return an entry that is seen, and where: there it stays when others are drawn above it. */
+function anchorNow() {
+  const { top } = root.getBoundingClientRect();
+  for (const [key, { node }] of nodes) {
+    const box = node.getBoundingClientRect();
+    if (box.bottom > top && key.startsWith("e")) return { key, top: box.top };
+  }
+  return null;
+}
+
+function onScroll() {
+  const left = root.scrollHeight - root.scrollTop - root.clientHeight;
+  isAtEnd = left < NEAR && place.log.isTail;
+  if (root.scrollTop < FETCH_AT) chat.older(place);
+  if (left < FETCH_AT) chat.newer(place);
+  act.scrolled(isAtEnd);
+}
+
+// What is shown: a key, a version, and how to draw it.
+
+function* items() {
+  const { log, newAfter } = place;
+  const entries = log.entries.slice(-chat.MAX_ENTRIES);
+  const loaded = new Set(entries.map((each) => each.seq));
+  const reactions = Map.groupBy(entries.filter((each) => each.type === "react"), (each) => each.about);
+  const notices = log.isTail ? [...place.notices] : [];
+  let day = "";
+  let before = null;
+  let isNew = newAfter === null;
+  if (!log.more && place.kind !== "desk") {
+    const what = `${place.kind === "group" ? "" : "your talk with "}${place.name}`;
+    yield ["begin", what, () => el("p.begin", `This is the beginning of ${what}.`)];
+  }
+  for (const entry of entries) {
+    const { seq, type, at, about } = entry;
+    while (notices[0]?.after < seq) {
+      yield drawNotice(notices.shift());
+      before = null;
+    }
+    const isSaid = chat.says(entry) || type === "unsaid";
+    const sentence = isSaid ? "" : eventSentence(entry, chat.me);
+    if (!isSaid && !sentence) continue;
+    if (comesOrGoes(entry, chat.me) && !chat.joins) continue;
+    if (["edit", "unsay", "react"].includes(type) && loaded.has(about)) continue;
+    const date = new Date(at).toDateString();
+    if (date !== day) {
+      day = date;
+      const name = dayName(at);
+      yield [`d${seq}`, name, () => el("h2.day", name)];
+      before = null;
+    }
+    if (!isNew && seq > newAfter) {
+      isNew = true;
+      const number = entries.filter((each) => each.seq >= seq && chat.says(each)).length;
+      const words = `${number} new since ${dateTime(at)}`;
+      if (number) yield ["new", words, () => el("p.new", words)];
+      before = null;
+    }
+    if (!isSaid) {
+      const asks = type === "requested" && place.asking.has(fold(entry.name)) && chat.moderates(place);
+      yield [`e${seq}`, `${sentence}${asks}`, () => drawEvent(entry, sentence, asks)];
+      before = null;
+      continue;
+    }
+    const grouped = before?.type === "message" && type === "message" && before.from === entry.from &&
+      !entry.reply_to && Date.parse(at) - Date.parse(before.at) < TOGETHER;
+    const chips = chipsOf(reactions.get(seq));
+    const version = JSON.stringify([type, entry.text, entry.edited, entry.quote?.text, grouped, chips]);
+    yield [`e${seq}`, version, () => drawMessage(entry, grouped, chips)];
+    before = entry;
+  }
+  for (const each of notices) yield drawNotice(each);
+  if (!log.isTail) return;
+  for (const each of chat.waiting(place)) {
+    if (each.arrived || !chat.isMessage(each)) continue;
+    const sent = each.sentOn !== null;
+    yield [`w${each.fields.id}`, sent, () => drawWaiting(each, sent)];
+  }
+}
+
+function drawMessage(entry, grouped, chips) {
+  const { type, quote, reply_to: answered } = entry;
+  const from = String(entry.from);
+  const names = (entry.mentions ?? []).some(chat.isMe);
+  const quoted = quote ? `${quote.from}${quote.text && ` "${quote.text}"`}` : `#${answered}`;
+  const classes = `${type}${grouped ? ".grouped" : ""}${names ? ".names" : ""}`;
+  const node = el(`div.msg.${classes}`, { role: "article", tabindex: -1 },
+    avatar([...from][0].toUpperCase()),
+    el("span.head", el("span.who", from),
+      (entry.hook || entry.guest) && el("span.guest", entry.hook ? " hook" : " guest"),
       spoken(type === "action" ? " " : ": ")),
     timeOf(entry),
-    span("body",
-      entry.reply_to && el("a", { class: "quote", tabindex: -1, href: hrefOf(entry.reply_to) }, `↪ ${quote}`),
-      text,
-      entry.edited && span("edited", " (edited)"),
-      chips.length > 0 && span("chips", chips.map(([emoji, by]) =>
-        el("span", { class: "chip", title: by.join(", ") }, emoji, ` ${by.length}`, spoken(` from ${by.join(", ")}`))))));
-  }
-
-  function timeOf({ seq, at }) {
-    return el("a", { class: "time", "aria-hidden": true, tabindex: -1, href: hrefOf(seq) }, clockTime(at));
-  }
-
-  function hrefOf(seq) {
-    return `#${encodeURIComponent(place.key)}/${seq}`;
-  }
-
-  function drawEvent(entry, sentence, asks) {
-    const fetch = () => act.fetch(place, entry.number);
-    return el("div", { class: "event", tabindex: -1 },
-      span("text", withLinks(sentence)),
-      timeOf(entry),
-      asks && span("actions", decisions(entry.name, (line) => act.run(place, line))),
-      entry.type === "shared" && span("actions", button("Download", fetch, { label: `Download ${entry.file}` })));
-  }
-
-  function drawNotice({ id, lines, style, event, next, again, asked }) {
-    const run = (line) => () => act.run(place, line);
-    const only = place.kind === "desk" ? "" : "only you see this";
-    const words = style === "quiet" ? "" : [asked, only].filter(Boolean).join(" · ");
-    const invited = event?.type === "invited" && chat.isMe(event.name);
-    return [`n${id}`, "", () => el("div", { class: `notice ${style}${lines.length > 2 ? " table" : ""}` },
-      span("text", withLinks(lines.join("\n"))),
-      words && span("only", words),
-      invited && button(`Join ${event.group}`, run(`/join ${event.group}`), { class: "primary" }),
-      next && button("More", run(next)),
-      again && button("Edit again", () => act.again(again)))];
-  }
-
-  function drawWaiting(request, sent) {
-    return el("div", { class: "msg waiting", role: "article" },
-      avatar("", "…"),
-      span("head", span("who", chat.me), spoken(": ")),
-      span("body", said(request.info.text), span("edited", sent ? " sending" : " waiting"),
-        !sent && button("Take back", () => act.cancel(request))));
-  }
-
-  // The actions of a message, for the pointer and for the keys.
-
-  function entryOf(node) {
-    const seq = Number(node.dataset.key.slice(1));
-    return place.segment.entries.find((each) => each.seq === seq);
-  }
-
-  function point({ target: over }) {
-    const node = over.closest?.(".msg[data-key^=e]");
-    if (!node || node.contains(tools)) return;
-    const entry = entryOf(node);
-    if (!entry || entry.type === "unsaid" || !place.member) return;
-    node.querySelector(".time").title = dateTime(entry.at);
-    const mine = chat.isMe(entry.from);
-    const { seq } = entry;
-    const moderates = place.kind === "group" && (place.moderates || chat.operator);
-    const tool = (text, action, label = text) => button(text, action, { label, title: label, tabindex: -1 });
-    const run = (text, line, label) => tool(text, () => act.run(place, line), label);
-    const copyLink = () => act.copy(new URL(hrefOf(seq), location).href);
-    fill(tools,
-      REACTIONS.map((emoji) => run(emoji, `/react ${seq} ${emoji}`, `React ${emoji}`)),
-      tool("Reply", () => act.reply(entry)),
-      mine && tool("Edit", () => act.edit(entry)),
-      moderates && run("Pin", `/pin ${seq}`),
-      (mine || moderates) && run("Remove", `/unsay ${seq}`),
-      tool("Link", copyLink, "Copy a link to this message"));
-    node.append(tools);
-  }
-
-  /** Up and Down go from message to message, Left and Right through the actions of one. */
-  function onKey(event) {
-    const node = event.target.closest("[data-key]");
-    const move = { ArrowUp: "previousElementSibling", ArrowDown: "nextElementSibling" }[event.key];
-    if (move && !event.altKey) {
-      let to = node ? node[move] : root.lastElementChild;
-      while (to && !to.hasAttribute("tabindex")) to = to[move];
-      to?.focus();
-      if (to) event.preventDefault();
-    } else if (node && (event.key === "ArrowRight" || event.key === "ArrowLeft")) {
-      const buttons = [...node.querySelectorAll("button")];
-      const now = buttons.indexOf(document.activeElement);
-      buttons[event.key === "ArrowRight" ? now + 1 : now - 1]?.focus();
-      if (event.key === "ArrowLeft" && now === 0) node.focus();
-      event.preventDefault();
-    }
-  }
-
-  root.addEventListener("scroll", onScroll);
-  root.addEventListener("mouseover", point);
-  root.addEventListener("focusin", point);
-  root.addEventListener("keydown", onKey);
-  new ResizeObserver(() => isAtEnd && toEnd()).observe(root);
-  return { show, changed, toEnd };
+    el("span.body",
+      answered && el("a.quote.line.soft", { tabindex: -1, href: place.hash(answered) }, `↪ ${quoted}`),
+      type === "unsaid" ? el("span.gone", `removed by ${entry.by}`) : said(withLinks(String(entry.text))),
+      entry.edited && el("span.edited", " (edited)"),
+      chips.length > 0 && el("span.row", chips.map(([emoji, number, names]) =>
+        el("span.chip", { title: names }, `${emoji} ${number}`, spoken(` from ${names}`))))));
+  node.style.setProperty("--hue", hueOf(from));
+  return node;
 }
 
-function reactionsIn(entries) {
-  const found = new Map();
-  for (const each of entries) {
-    if (each.type !== "react") continue;
-    if (!found.has(each.about)) found.set(each.about, new Map());
-    const emojis = found.get(each.about);
-    emojis.set(each.emoji, (emojis.get(each.emoji) ?? new Set()).add(each.by));
-  }
-  return found;
+const timeOf = ({ seq, at }) =>
+  el("a.time", { "aria-hidden": true, tabindex: -1, href: place.hash(seq) }, clockTime(at));
+
+function drawEvent(entry, sentence, asks) {
+  const { type, name, file, number } = entry;
+  return el("div.event", { tabindex: -1 },
+    el("span.text", withLinks(sentence)),
+    timeOf(entry),
+    asks && el("span.actions", decisions(name, (line) => chat.send(place, line))),
+    type === "shared" && el("span.actions", nameIn("Download", file, () => act.fetch(place, number))));
 }
 
+function drawNotice({ id, lines, style, event, next, again, asked }) {
+  const run = (line) => () => chat.send(place, line);
+  const words = [asked, place.kind !== "desk" && "only you see this"].filter(Boolean).join(" · ");
+  const invited = event?.type === "invited" && chat.isMe(event.name);
+  return [`n${id}`, "", () => el(`div.notice.${style}${lines.length > 2 ? ".table" : ""}`, { tabindex: -1 },
+    el("span.text", withLinks(lines.join("\n"))),
+    style !== "quiet" && words && el("span.only.end", words),
+    invited && button(`Join ${event.group}`, run(`/join ${event.group}`), { class: "primary" }),
+    next && button("More", run(next)),
+    again && button("Edit again", () => act.put(again)))];
+}
+
+function drawWaiting(request, sent) {
+  return el("div.msg.waiting", { role: "article", tabindex: -1 },
+    avatar("…"),
+    el("span.head", el("span.who", chat.me), spoken(": ")),
+    el("span.body", said(request.info.text), el("span.edited", sent ? " sending" : " waiting"),
+      !sent && button("Take back", () => act.cancel(request), { class: "plain" })));
+}
+
+function point({ target: over }) {
+  const node = over.closest?.(".msg[data-key^=e]");
+  if (!node || node.contains(tools)) return;
+  const seq = Number(node.dataset.key.slice(1));
+  const entry = place.log.entries.find((each) => each.seq === seq);
+  if (!entry || entry.type === "unsaid" || !place.member) return;
+  node.querySelector(".time").title = dateTime(entry.at);
+  const mine = chat.isMe(entry.from);
+  const moderates = place.kind === "group" && chat.moderates(place);
+  const tool = (text, action, label = text) => button(text, action, { class: "plain", label, title: label, tabindex: -1 });
+  const run = (text, line, label) => tool(text, () => chat.send(place, line), label);
+  fill(tools,
+    REACTIONS.map((emoji) => run(emoji, `/react ${seq} ${emoji}`, `React ${emoji}`)),
+    tool("Reply", () => act.reply(entry)),
+    mine && tool("Edit", () => act.edit(entry)),
+    moderates && run("Pin", `/pin ${seq}`),
+    (mine || moderates) && run("Remove", `/unsay ${seq}`),
+    tool("Link", () => act.copy(new URL(place.hash(seq), location).href), "Copy a link to this message"));
+  node.append(tools);
+}
+
+/** Up and Down go from message to message, Left and Right through the actions of one. */
+function onKey(event) {
+  const step = { ArrowUp: -1, ArrowLeft: -1, ArrowDown: 1, ArrowRight: 1 }[event.key];
+  if (!step || event.altKey) return;
+  const here = ":focus-within[tabindex]";
+  const across = /Left|Right/.test(event.key);
+  const stops = [...root.querySelectorAll(across ? `${here}, ${here} button` : ":scope > [tabindex]")];
+  const now = across ? document.activeElement : root.querySelector(here);
+  const to = now ? stops[stops.indexOf(now) + step] : stops.at(-1);
+  to?.focus();
+  if (to) event.preventDefault();
+}
+
+root.addEventListener("scroll", onScroll);
+root.addEventListener("mouseover", point);
+root.addEventListener("focusin", point);
+root.addEventListener("keydown", onKey);
+new ResizeObserver(() => isAtEnd && toEnd()).observe(root);
+const chipsOf = (reactions = []) =>
+  Object.entries(Object.groupBy(reactions, (each) => each.emoji)).map(([emoji, all]) => {
+    const names = new Set(all.map((each) => each.by));
+    return [emoji, names.size, [...names].join(", ")];
+  });

@@ -1,94 +1,78 @@
-// The sentences for events and answers, as the server has them for people (pyconchat/render).
+// Times, sizes and answers in words. The sentences about entries come from the server.
 import { count, fold } from "./link.js";
 
 // Made once: that takes far longer than to use one.
-const format = (options) => new Intl.DateTimeFormat("en-GB", options);
-const TIME = format({ hour: "2-digit", minute: "2-digit" });
-const DAY = format({ day: "numeric", month: "short" });
-const DAY_AND_YEAR = format({ day: "numeric", month: "short", year: "numeric" });
-const LONG_DAY = format({ weekday: "long", day: "numeric", month: "long", year: "numeric" });
+function format(options) {
+  const made = new Intl.DateTimeFormat("en-GB", options);
+  return (at) => made.format(new Date(at));
+}
 
-/** Return ``18:02`` in local time. */
-export const clockTime = (at) => TIME.format(new Date(at));
+export const clockTime = format({ hour: "2-digit", minute: "2-digit" });
+const year = format({ year: "numeric" });
+const date = format({ day: "numeric", month: "short" });
+const longDate = format({ weekday: "long", day: "numeric", month: "long", year: "numeric" });
 
-/** Return a key for the local day of *at*, and its name: ``Thursday, 26 November 2026``. */
-export const dayKey = (at) => new Date(at).toDateString();
-export function dayName(at, now = Date.now()) {
-  if (dayKey(at) === dayKey(now)) return "Today";
-  if (dayKey(at) === dayKey(now - 86_400_000)) return "Yesterday";
-  return LONG_DAY.format(new Date(at));
+export function dayName(at) {
+  const day = longDate(at);
+  if (day === longDate(Date.now())) return "Today";
+  return day === longDate(Date.now() - 86_400_000) ? "Yesterday" : day;
 }
 
 /** Return ``26 Nov 15:00``, with the year if it is not this one. */
-export function dateTime(at, now = Date.now()) {
-  const then = new Date(at);
-  const isThisYear = then.getFullYear() === new Date(now).getFullYear();
-  return `${(isThisYear ? DAY : DAY_AND_YEAR).format(then)} ${clockTime(at)}`;
-}
+export const dateTime = (at) =>
+  `${date(at)} ${year(at) === year(Date.now()) ? "" : `${year(at)} `}${clockTime(at)}`;
 
-/** Return *number* things: ``1,200 members``. */
-export const counted = (number, thing, things = `${thing}s`) =>
-  `${count(number).toLocaleString("en-GB")} ${number === 1 ? thing : things}`;
+export const counted = (number, thing) =>
+  `${count(number).toLocaleString("en-GB")} ${thing}${number === 1 ? "" : "s"}`;
 
-/** Return a count of bytes in units of powers of 1000: ``1.2 MB``. */
 export function inBytes(bytes) {
-  let size = Math.max(0, Number(bytes) || 0);
+  const units = ["bytes", "kB", "MB", "GB", "TB"];
+  let size = count(bytes);
   if (size === 1) return "1 byte";
-  for (const unit of ["bytes", "kB", "MB", "GB"]) {
-    if (size < 999.5) return `${size.toFixed(unit === "bytes" || size >= 9.95 ? 0 : 1)} ${unit}`;
+  while (size >= 999.5 && units.length > 1) {
     size /= 1000;
+    units.shift();
   }
-  return `${size.toFixed(1)} TB`;
+  return `${size.toFixed(size < 9.95 && units[0] !== "bytes" ? 1 : 0)} ${units[0]}`;
 }
-
-const list = (value) => (Array.isArray(value) ? value.filter((each) => each !== null) : []);
-
-/** Return ``alice "the kettle…"`` for the quote of a message. */
-export const quoted = (quote) => (quote.text ? `${quote.from} "${quote.text}"` : `${quote.from}`);
-
-// The server has the sentences. These leave out the commands for which the page has buttons.
-const OWN = {
-  joined: ({ group, name, words }, me) => words ?? (isSame(name, me) ? `You are in ${group}.` : ""),
-  requested: ({ name, group, note, words }) =>
-    words && `${name} asks to join ${group}${note ? `: "${note}"` : "."}`,
-  invited: ({ by, group, name, words }, me) => (isSame(name, me) ? `${by} invites you to ${group}.` : words),
-};
 
 const isSame = (name, other) => fold(name) === fold(other);
 
+// The server has the sentences. These leave out the commands for which the page has buttons.
+const OWN = {
+  joined: ({ group, name, words }, me) => words ?? (isSame(name, me) && `You are in ${group}.`),
+  requested: ({ name, group, note, words }) => words && `${name} asks to join ${group}${note ? `: "${note}"` : "."}`,
+  invited: ({ by, group, name, words }, me) => (isSame(name, me) ? `${by} invites you to ${group}.` : words),
+};
+
 /** Return the sentence about *event* for the reader *me*; "" if there is none. */
 export function eventSentence(event, me) {
-  if (event.type === "presence") return `${event.name} ${event.online ? "is online" : "has gone offline"}.`;
-  if (!event.seq) return String(event.text ?? event.type);
-  return OWN[event.type]?.(event, me) ?? event.words ?? "";
+  const { type, name, online, seq, text, words } = event;
+  if (type === "presence") return `${name} ${online ? "is online" : "has gone offline"}.`;
+  if (!seq) return String(text ?? type);
+  return (OWN[type] ? OWN[type](event, me) : words) || "";
 }
 
-/** Return whether *event* is that somebody else came or went. */
-export const comesOrGoes = (event, me) =>
-  ["joined", "left"].includes(event.type) &&
-  !isSame(event.name, me) &&
-  !(event.type === "left" && event.why === "server-ban");
+export const comesOrGoes = ({ type, name, why }, me) =>
+  (type === "joined" || (type === "left" && why !== "server-ban")) && !isSame(name, me);
 
 /** Return whether *event*, an entry, counts as new. */
-export const isNews = (event) =>
-  !["joined", "left", "unsaid", "tags"].includes(event.type) && (event.type !== "edit" || !!event.text);
+export const isNews = ({ type, text }) =>
+  !["joined", "left", "unsaid", "tags"].includes(type) && (type !== "edit" || !!text);
 
-/** Return the lines of the entries in an answer: what mentions a person may be of several places. */
-function logLines({ type, entries }) {
-  return list(entries).filter(isNews).map((each) => {
-    const where = type === "mentions" ? ` in ${each.with ?? each.group}` : "";
-    const said = each.type === "message" ? `${each.from}${where}: ${each.text}`
-      : each.type === "action" ? `${each.from}${where} ${each.text}` : eventSentence(each, "");
-    return `${dateTime(each.at)} #${each.seq} ${said}`;
-  });
+/** Return the line for an *entry* in an answer, which may have those of several places. */
+function logLine(entry, withPlace) {
+  const { type, at, seq, from, text, group } = entry;
+  const who = `${from}${withPlace ? ` in ${entry.with ?? group}` : ""}`;
+  const said = { message: `${who}: ${text}`, action: `${who} ${text}` }[type] ?? eventSentence(entry, "");
+  return `${dateTime(at)} #${seq} ${said}`;
 }
 
-/** Return the lines for an answer; none if there is nothing to say. */
-export function answerLines(answer) {
-  if (answer.ok !== true) return [String(answer.error || "The server refused.")];
-  if (answer.entries) {
-    const lines = logLines(answer);
-    return lines.length ? lines : ["Nothing was said."];
+export function answerLines({ ok, error, type, entries, online, away, lines }) {
+  if (ok !== true) return [String(error || "The server refused.")];
+  if (entries) {
+    const found = entries.filter(isNews).map((each) => logLine(each, type === "mentions"));
+    return found.length ? found : ["Nothing was said."];
   }
-  return answer.type === "sent" && answer.online && typeof answer.away !== "string" ? [] : list(answer.lines);
+  return type === "sent" && online && typeof away !== "string" ? [] : lines ?? [];
 }
