@@ -158,10 +158,12 @@ class IStore(ICommits):
         limit: int,
         kinds: Sequence[type[AnyEvent]] = (),
         newest: bool = False,
+        without: Sequence[type[AnyEvent]] = (),
     ) -> list[Entry]:
         """Return *limit* entries after *after* up to *upto*: the first or the *newest* of them.
 
-        With *kinds*, only entries of these events are counted and returned. Oldest first.
+        With *kinds*, only entries of these events are counted and returned; entries of the events
+        *without* are not. Oldest first.
         """
 
     def seq_at(conversation: int, at: int, head: int) -> int:

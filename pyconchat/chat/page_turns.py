@@ -36,12 +36,15 @@ class PageTurns:
         self._turn = 0  # counts turns, so that an earlier one's timer ends no later one
         self._taken = False
 
-    async def read(self, read: Callable[..., T], *args: object) -> T:
-        """Call the store's *read* when it is its turn. Raises `NotSaved`.
+    async def read(
+        self, read: Callable[..., T], *args: object, begun: Callable[[], None] = lambda: None
+    ) -> T:
+        """Call the store's *read* when it is its turn, and *begun* before it. Raises `NotSaved`.
 
         The next turn begins after the caller's synchronous work with the result.
         """
         number = await self._begin()
+        begun()
         # A page that waits for the disk must not block the others.
         late = self._reactor.callLater(MAX_WAIT, self._next, number)
         try:

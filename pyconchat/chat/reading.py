@@ -8,7 +8,9 @@ from pyconchat.chat.conversations import Conversation
 from pyconchat.chat.interfaces import IJournal, IPresence, ISession, IStore
 from pyconchat.chat.page_turns import PageTurns
 from pyconchat.chat.search_indexer import SearchIndexer
+from pyconchat.chat.shared_reads import SharedReads
 from pyconchat.domain.accounts import Account
+from pyconchat.domain.decisions import OPEN_END
 from pyconchat.domain.events import AnyEvent, Entry
 from pyconchat.domain.search import Found, Query
 from pyconchat.domain.stored import DirectRecord
@@ -33,6 +35,7 @@ class Reading:
         self._store = store
         self._journal = journal
         self._turns = turns
+        self._shared = SharedReads(turns)
         self._indexer = indexer
         self._presence = presence
 
@@ -41,12 +44,41 @@ class Reading:
     ) -> list[Entry]:
         """Read the first *limit* entries after *after* up to *upto*, in turns with other readers.
 
-        The read is cancelled if *session* ends. Raises `NotSaved`.
+        Those who wait for a read of the same entries share it. The read is cancelled if *session*
+        ends. Raises `NotSaved`.
         """
-        wanted = self._wanted_by(session)
-        return await self._turns.read(
-            self._store.entries, conversation.id, after, upto, limit, wanted
-        )
+        last = min(upto, after + limit)  # numbers have no gaps
+
+        def read(after: int, upto: int, wanted: Callable[[], bool]) -> list[Entry]:
+            return self._store.entries(conversation.id, after, upto, upto - after, wanted)
+
+        def part(entries: Sequence[Entry]) -> list[Entry]:
+            return [entry for entry in entries if after < entry.seq <= last]
+
+        span = (after, last)
+        return await self._shared.read(conversation.id, span, read, part, self._wanted_by(session))
+
+    async def newest(
+        self,
+        session: ISession,
+        conversation: Conversation,
+        limit: int,
+        within: int,
+        without: tuple[type[AnyEvent], ...],
+    ) -> list[Entry]:
+        """Read the newest *limit* of the last *within* entries, but those *without*, as `entries`.
+
+        All who wait for a conversation's newest entries share the read. Raises `NotSaved`.
+        """
+
+        def read(_after: int, upto: int, _wanted: Callable[[], bool]) -> list[Entry]:
+            after = max(0, conversation.published - within)
+            return self._store.page(
+                conversation.id, after, upto, limit, newest=True, without=without
+            )
+
+        what = (conversation.id, limit, within, without)
+        return await self._shared.read(what, (0, OPEN_END), read, list, self._wanted_by(session))
 
     async def mentions(self, account: Account) -> list[EntryPlace]:
         """Return where *account* was mentioned, the newest first. Raises `NotSaved`."""
@@ -66,10 +98,11 @@ class Reading:
         limit: int,
         kinds: Sequence[type[AnyEvent]] = (),
         newest: bool = False,
+        without: Sequence[type[AnyEvent]] = (),
     ) -> list[Entry]:
         """As `IStore.page`, in turns with other readers. Raises `NotSaved`."""
         return await self._turns.read(
-            self._store.page, conversation, after, upto, limit, kinds, newest
+            self._store.page, conversation, after, upto, limit, kinds, newest, without
         )
 
     async def seq_at(self, conversation: int, at: int, head: int) -> int:

@@ -13,6 +13,7 @@ import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from pyconchat.client.notifier import Notifier, ignore_notice
 from pyconchat.client.options import Options
 from pyconchat.client.session import ClientSession
 from pyconchat.client.views import ViewMode
+from pyconchat.render.words import counted
 
 __all__ = ["run"]
 
@@ -93,7 +95,7 @@ class _Client:
             self._reactor.addSystemEventTrigger("before", "shutdown", close)
             session.start(screen)
 
-        return self._run_reactor(start, session.stop)
+        return self._run_reactor(start, session.stop, partial(_unsent, session))
 
     def plain(self) -> int:
         """Run with lines in and lines out."""
@@ -118,13 +120,12 @@ class _Client:
             read()
             session.start(screen)
 
-        return self._run_reactor(start, session.stop)
+        return self._run_reactor(start, session.stop, partial(_unsent, session))
 
     def pipe(self) -> int:
         """Run for another program, whose output is sent to the group."""
-        from twisted.internet.stdio import StandardIO
-
         from pyconchat.client.ui.pipe import Pipe
+        from pyconchat.client.ui.standard_files import StandardFiles
 
         pipe = Pipe(
             self._reactor,
@@ -137,7 +138,7 @@ class _Client:
         )
 
         def start() -> None:
-            StandardIO(pipe, reactor=self._reactor)
+            StandardFiles(pipe, pipe.input_failed, self._reactor)
             pipe.connection.start()
 
         def stop() -> Deferred[None]:
@@ -145,7 +146,7 @@ class _Client:
             self._reactor.addSystemEventTrigger("before", "shutdown", lambda: written)
             return pipe.connection.stop()
 
-        return self._run_reactor(start, stop, "interrupted before all was sent")
+        return self._run_reactor(start, stop, lambda: "interrupted before all was sent")
 
     def one_shot(self) -> int:
         """Run for a script: share files, or fetch one."""
@@ -170,7 +171,7 @@ class _Client:
         )
         connection = one_shot.connection
         return self._run_reactor(
-            connection.start, connection.stop, "interrupted before all was done"
+            connection.start, connection.stop, lambda: "interrupted before all was done"
         )
 
     # The parts.
@@ -243,16 +244,16 @@ class _Client:
         self,
         start: Callable[[], None],
         stop: Callable[[], Deferred[None]],
-        interrupted: str = "",
+        interrupted: Callable[[], str],
     ) -> int:
         """Call *start*, run the reactor until `_finish`, and return the exit status.
 
-        *interrupted* is the reason of the end if it is a signal.
+        *interrupted* returns the reason of the end if it is a signal: "" if nothing is lost.
         """
 
         def shut_down() -> Deferred[None]:
             if self._reason is None:
-                self._reason = interrupted
+                self._reason = interrupted()
             return stop().addTimeout(MAX_STOPPING, self._reactor, lambda *_: None)
 
         self._reactor.callWhenRunning(start)
@@ -268,6 +269,12 @@ class _Client:
             if self._reactor.running:
                 # In the next turn: the caller may be in the middle of something.
                 self._reactor.callLater(0, self._reactor.stop)
+
+
+def _unsent(session: ClientSession) -> str:
+    """Return what a signal that ends *session* prevents."""
+    count = session.unanswered
+    return f"interrupted before {counted(count, 'line')} had been sent" if count else ""
 
 
 async def _cannot_ask(question: str, secret: bool) -> str:

@@ -5,15 +5,16 @@ All but pinning work in private conversations, too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from pyconchat.chat.amending import Rule
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.places import Private
-from pyconchat.commands.arguments import MESSAGE, Arg, first_word, is_number
+from pyconchat.commands.arguments import MESSAGE, Arg, is_number, optional
 from pyconchat.commands.call import Call
 from pyconchat.commands.private import send_private
 from pyconchat.domain import amending
@@ -26,6 +27,7 @@ from pyconchat.domain.text import SafeText, safe_line
 __all__ = [
     "CORRECTION",
     "EMOJI",
+    "OR_LAST",
     "SEQ",
     "edit",
     "pin",
@@ -36,39 +38,31 @@ __all__ = [
 ]
 
 
-class Correction(NamedTuple):
-    """A new text for the message *seq*; None: for the last one."""
-
-    seq: int | None
-    text: SafeText
-
-
-def _is_seq(typed: str) -> bool:
-    return is_number(typed.removeprefix("#"))
-
-
 def _seq(typed: str) -> int:
-    if not _is_seq(typed):
+    if not is_number(typed.removeprefix("#")):
         raise Refused(Code.BAD_ARGUMENT, "Which message? Its number; /history shows it.")
     return int(typed.removeprefix("#"))
 
 
-def _correction(typed: str) -> Correction:
-    """Parse ``[N] TEXT``. A text that begins with a number needs N before it."""
-    word, rest = first_word(typed)
-    if _is_seq(word) and rest:
-        return Correction(_seq(word), MESSAGE.parse(rest))
-    return Correction(None, MESSAGE.parse(typed))
+def _is_meant_as_seq(word: str) -> bool:
+    """Return whether *word* is a number, however long: no text without a number begins with one."""
+    digits = word.removeprefix("#")
+    return digits.isascii() and digits.isdigit()
+
+
+def _correct_what(before: Sequence[Any]) -> str:
+    [seq] = before
+    return "Correct it to: " if seq is None else f"Correct #{seq} to: "
 
 
 SEQ = Arg("N", _seq, "Which message? Its number: ")
-CORRECTION = Arg("[N] TEXT", _correction, "Correct it to: ", rest=True)
+OR_LAST = replace(optional(SEQ), fits=_is_meant_as_seq)
+CORRECTION = replace(MESSAGE, prompt_after=_correct_what)
 EMOJI = Arg("EMOJI", safe_line, "Which emoji? ", rest=True)
 
 
-async def edit(call: Call, correction: Correction) -> Reply:
+async def edit(call: Call, seq: int | None, text: SafeText) -> Reply:
     """Correct one's last message, or one by its number."""
-    seq, text = correction
     now = call.chat.now()
     return await _decide(
         call, seq, lambda room, said: amending.edit(room, call.actor, said, text, now)

@@ -88,7 +88,8 @@ class Args:
             if not typed:
                 typed = arg.default(call) or ""
             if not typed and arg.prompt:
-                typed = await call.ask(arg.prompt)
+                after = arg.prompt_after
+                typed = await call.ask(arg.prompt if after is None else after(values))
                 if call.current is None and arg.kind in _NAMING and _is_command_word(typed):
                     raise Cancelled(typed)  # no name can be that word
             values.append(arg.parse(typed) if typed else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,6 +66,7 @@ class Arg:
     argument is missing, too, if the next word does not *fit*: that word belongs to the next
     argument. *holds* returns whether the last of all words belongs to the argument, and is not a
     group. In a group, text that the argument *claims* is all its own: its last word is not a group.
+    *prompt_after* returns the prompt, if it depends on the values of the arguments before.
     """
 
     label: str
@@ -78,6 +79,7 @@ class Arg:
     fits: Callable[[str], bool] = lambda _word: True
     holds: Callable[[list[str]], bool] = lambda _words: False
     claims: Callable[[str], bool] = lambda _typed: False
+    prompt_after: Callable[[Sequence[Any]], str] | None = None
 
     def asked(self, prompt: str) -> Arg:
         """Return the argument with another *prompt*."""

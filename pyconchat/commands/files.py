@@ -11,6 +11,7 @@ from pyconchat.commands.listing import Listing, page
 from pyconchat.commands.shell import ScpFolder, download, scp_download, scp_upload, upload
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.group_state import SharedFile
+from pyconchat.domain.names import fold
 from pyconchat.domain.replies import DownloadTicket, FileLine, Files, Reply, UploadTicket, Where
 from pyconchat.domain.shared_files import names_of
 from pyconchat.domain.text import SafeText, safe_line
@@ -37,9 +38,17 @@ async def send(call: Call, path: str) -> Reply:
 
 
 async def list_files(call: Call, listing: Listing | None) -> Reply:
-    """List the files of the group, or of the private conversation; the newest are the last."""
+    """List the files of the group, or of the private conversation; the newest are the last.
+
+    Those of ignored people are left out: their names are texts of theirs.
+    """
     listing, place = listing or Listing(), await _files(call)
-    files = [file for file in place.files.values() if listing.wants(file.name)]
+    ignores = call.account.ignores
+    files = [
+        file
+        for file in place.files.values()
+        if listing.wants(file.name) and fold(file.by) not in ignores
+    ]
 
     def line(file: SharedFile) -> FileLine:
         return FileLine(file.number, file.name, file.size, file.sha256, file.by, file.at)

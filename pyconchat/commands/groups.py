@@ -11,6 +11,7 @@ from pyconchat.commands.people import admin_online, away_text, online_members
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, Policy
 from pyconchat.domain.group_state import Member
+from pyconchat.domain.ignoring import topic_seen
 from pyconchat.domain.names import fold, group_name
 from pyconchat.domain.password_rules import check_group_password
 from pyconchat.domain.replies import (
@@ -97,9 +98,11 @@ async def topic(call: Call, text: SafeText | None) -> Reply | None:
     """Change the topic, ``-`` removes it; without arguments, show it."""
     if text is None:
         group = call.group()
-        if not group.topic:
-            return Done(SafeText(f"{group.name} has no topic."))
-        return Done(SafeText(f"Topic of {group.name}: {group.topic}"))
+        seen = topic_seen(group, call.account.ignores)
+        if seen:
+            return Done(SafeText(f"Topic of {group.name}: {seen}"))
+        why = f" that you see: {group.topic_by}, whom you ignore, set it" if group.topic else ""
+        return Done(SafeText(f"{group.name} has no topic{why}."))
     new = NO_TEXT if text == "-" else text
     await call.decide(call.here(), lambda group: group.change_topic(call.actor, new))
     return None
@@ -133,7 +136,7 @@ def _line(call: Call, conversation: GroupConversation) -> GroupLine:
         unread=call.session.subscriptions.unread(conversation) if member else None,
         mentions=call.session.subscriptions.mentions(conversation) if member else None,
         muted=member and conversation.id in call.account.muted,
-        topic=group.topic,
+        topic=topic_seen(group, call.account.ignores),
     )
 
 

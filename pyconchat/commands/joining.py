@@ -13,6 +13,7 @@ from pyconchat.commands.people import admin_online, online_members
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, Policy, Quote
 from pyconchat.domain.group import Group
+from pyconchat.domain.ignoring import topic_seen
 from pyconchat.domain.invite_codes import digest_of, is_code
 from pyconchat.domain.names import group_name, group_number
 from pyconchat.domain.refusals import wrong_group_password
@@ -98,11 +99,11 @@ async def admit(
 
 async def _create_by_joining(call: Call, raw: str, rest: SafeText | None) -> None:
     """Create the group *raw*. Raises `Refused` if another one may be meant."""
-    name = group_name(raw)
-    if group_number(name) is not None:
+    if group_number(raw) is not None:
         raise Refused(
-            Code.NO_SUCH_GROUP, "There is no group {number}; /groups lists them.", number=name
+            Code.NO_SUCH_GROUP, "There is no group {number}; /groups lists them.", number=raw
         )
+    name = group_name(raw)
     near = (each.group for each in call.services.groups.close_to(name))
     close = [group.name for group in near if group.lists_to(call.actor)]
     if close:
@@ -155,7 +156,7 @@ async def enter(
         group=group.name,
         number=group.number,
         admin=group.admin,
-        topic=group.topic,
+        topic=topic_seen(group, call.account.ignores),
         members=len(group.members),
         online=online_members(call, conversation),
         policy=group.policy,

@@ -14,7 +14,8 @@ from pyconchat.commands.listing import Listing, page
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, GroupEvent
 from pyconchat.domain.group import Group
-from pyconchat.domain.group_state import JoinRequest
+from pyconchat.domain.group_state import Ban, JoinRequest
+from pyconchat.domain.ignoring import text_of
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.replies import Bans, Done, Reply, Requests
 from pyconchat.domain.text import SafeText
@@ -48,7 +49,7 @@ async def requests(call: Call, listing: Listing | None) -> Reply:
     ignores = call.account.ignores
 
     def line(request: JoinRequest) -> JoinRequest:
-        return replace(request, note=NO_TEXT) if fold(request.name) in ignores else request
+        return replace(request, note=text_of(request.name, request.note, ignores))
 
     found = page(pending, listing, lambda each: each.name, line, "/requests", call.named_group)
     now, named = call.chat.now(), bool(call.named_group)
@@ -178,9 +179,12 @@ def _bans(call: Call, listing: Listing) -> Bans:
     else:
         banned = call.services.accounts.banned(call.actor, now)
     banned = [each for each in banned if listing.wants(each.name)]
-    found = page(
-        banned, listing, lambda each: each.name, lambda each: each, "/bans", call.named_group
-    )
+    ignores = call.account.ignores
+
+    def line(ban: Ban) -> Ban:
+        return replace(ban, reason=text_of(ban.by, ban.reason, ignores))
+
+    found = page(banned, listing, lambda each: each.name, line, "/bans", call.named_group)
     return Bans(name, found.items, now, found.more, found.next)
 
 

@@ -57,6 +57,7 @@ from pyconchat.commands.help import (
 from pyconchat.commands.listing import LISTING
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.moves import is_nearly_command_word
+from pyconchat.domain.names import group_name
 from pyconchat.domain.settings import Settings
 from pyconchat.domain.similar import is_close
 from pyconchat.domain.text import safe_line
@@ -210,7 +211,7 @@ TABLE: tuple[Command, ...] = (
             only_here=True, in_private=True,
             subject=TALK,
             summary="Describe what you do: /me waves."),
-    Command("edit", amending.edit, Args(amending.CORRECTION),
+    Command("edit", amending.edit, Args(amending.OR_LAST, amending.CORRECTION),
             only_here=True, in_private=True,
             subject=TALK,
             summary="Correct your last message, or your message N, for a day."),
@@ -330,8 +331,9 @@ def find_command(line: str, at_desk: bool) -> Found:
         raise Refused(
             Code.UNKNOWN_COMMAND,
             "{name} is not a command, and at the front desk messages reach nobody:"
-            " join a group, or type help.",
+            " /join {group} enters a group, /create {group} creates one, help lists the commands.",
             name=name,
+            group=word if not rest and _may_be_group(word) else "GROUP",
         )
     if name.lower() in _ELSEWHERE:
         raise Refused(Code.UNKNOWN_COMMAND, _ELSEWHERE[name.lower()])
@@ -370,6 +372,14 @@ def works_at_desk(line: str, or_nearly: bool = False) -> bool:
     if word in _BY_NAME:
         return True
     return or_nearly and is_nearly_command_word(word)
+
+
+def _may_be_group(word: str) -> bool:
+    """Return whether *word* may be the name of a new group."""
+    try:
+        return group_name(word) == word
+    except Refused:
+        return False
 
 
 def _close_to(name: str) -> Iterator[Command]:

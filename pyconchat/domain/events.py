@@ -650,6 +650,10 @@ def decode(body: str | bytes) -> AnyEvent:
         return Damaged()
 
 
+COMING_AND_GOING: tuple[type[AnyEvent], ...] = (MemberJoined, MemberLeft)
+"""The events among which are all that `is_coming_or_going` is about."""
+
+
 def is_coming_or_going(event: AnyEvent, reader: Key) -> bool:
     """Return whether *event* is the join or leave of somebody other than *reader*."""
     match event:

@@ -1,10 +1,10 @@
 """The effect of an ignore list: no text of an ignored person is shown.
 
-Their messages, edits, reactions, pins, files, topics, requests and invitations are hidden as a
-whole. Their decisions about rights (a kick, a ban, a rejection), and that they left, are one line,
-without their text. So are entries of others about their messages. Their bans of people who are no
-members are hidden, and the ends of their bans: these could be repeated for ever, in a group that
-the reader is not in.
+Their messages, edits, reactions, pins, files, hooks, topics, requests and invitations are hidden as
+a whole. Their decisions about rights (a kick, a ban, a rejection), and that they left, are one
+line, without their text. So are entries of others about their messages. Their bans of people who
+are no members are hidden, and the ends of their bans: these could be repeated for ever, in a group
+that the reader is not in.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from pyconchat.domain.events import (
     Entry,
     FileRemoved,
     FileShared,
+    HookAdded,
+    HookRemoved,
     JoinRejected,
     JoinRequested,
     MemberBanned,
@@ -41,9 +43,22 @@ from pyconchat.domain.events import (
     Unpinned,
     Unsay,
 )
+from pyconchat.domain.group_state import LiveState
 from pyconchat.domain.names import Key, Name, fold
+from pyconchat.domain.text import SafeText
 
-__all__ = ["as_seen"]
+__all__ = ["as_seen", "text_of", "topic_seen"]
+
+
+def text_of(author: str | None, text: SafeText, ignores: Mapping[Key, Name]) -> SafeText:
+    """Return *text* of *author* for a reader who ignores *ignores*: empty if they ignore them."""
+    ignored = bool(ignores) and author is not None and fold(author) in ignores
+    return NO_TEXT if ignored else text
+
+
+def topic_seen(group: LiveState, ignores: Mapping[Key, Name]) -> SafeText:
+    """Return the topic of *group* for a reader who ignores *ignores*."""
+    return text_of(group.topic_by, group.topic, ignores)
 
 
 def as_seen(entry: Entry, ignores: Mapping[Key, Name]) -> Entry | None:
@@ -67,6 +82,8 @@ def as_seen(entry: Entry, ignores: Mapping[Key, Name]) -> Entry | None:
                 return replace(entry, event=replace(event, reason=NO_TEXT))
             return entry
         case FileShared(by=author) | FileRemoved(by=author) | MemberInvited(by=author):
+            return None if fold(author) in ignores else entry
+        case HookAdded(by=author) | HookRemoved(by=author):
             return None if fold(author) in ignores else entry
         case TopicChanged(by=author) | Announced(by=author):
             return None if fold(author) in ignores else entry

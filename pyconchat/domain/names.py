@@ -48,9 +48,6 @@ MAX_NAME = 32
 MAX_NAME_BYTES = 64
 """Maximum bytes in a name and in its key, in UTF-8."""
 
-MAX_CHOSEN_NUMBER = 999_999_999
-"""Maximum number that somebody may choose as a group's name. It has 9 digits."""
-
 # Words that work as commands without a slash. A group or a person with such a name could not be
 # distinguished from the command.
 COMMAND_WORDS = frozenset({"exit", "help", "join", "leave", "message", "qqq", "quit", "who"})
@@ -106,15 +103,15 @@ def person_name(raw: str) -> Name:
 
 
 def group_name(raw: str) -> Name:
-    """Return a group's name in NFC. Raises `Refused` with `Code.BAD_NAME`."""
+    """Return the name of a new group in NFC. Raises `Refused` with `Code.BAD_NAME`.
+
+    It is not a number: the server numbers the groups, and a number means the same everywhere.
+    """
     name = _checked(raw, "A group's name")
-    if not name.isdecimal():
-        return name
-    if not name.isascii() or name.startswith("0") or int(name) > MAX_CHOSEN_NUMBER:
+    if name.isdecimal():
         raise Refused(
             Code.BAD_NAME,
-            "A group's number is between 1 and {highest}, without leading zeros.",
-            highest=MAX_CHOSEN_NUMBER,
+            "A number cannot name a new group: the server numbers them. Choose a name.",
         )
     return name
 

@@ -31,8 +31,8 @@ SafeText = NewType("SafeText", str)
 """Text in NFC, with something visible in it, or empty.
 
 It has no control characters but line feed and tab, no escape sequences, no bidi overrides, and at
-most MAX_COMBINING combining marks after one letter. Only `safe_text` and `safe_line` make one from
-what a person typed.
+most MAX_COMBINING combining marks and MAX_INVISIBLE invisible characters after one letter. Only
+`safe_text` and `safe_line` make one from what a person typed.
 """
 
 Emoji = NewType("Emoji", str)
@@ -56,6 +56,12 @@ MAX_COMBINING = 8
 Tibetan, Burmese and pointed Hebrew need up to this many. Many more would cover the lines around.
 """
 
+MAX_INVISIBLE = 8
+"""Maximum joiners, tags and other invisible characters (Unicode's Cf) after one letter.
+
+The flags of England, Scotland and Wales need six. Many could hide a text in another one.
+"""
+
 TAB = 8
 """Columns from one tab stop to the next."""
 
@@ -76,6 +82,8 @@ _NEW_LINES = str.maketrans(dict.fromkeys("\v\f\x85\u2028\u2029", "\n"))
 # Explicit directional formatting (Unicode UAX #9, section 2): embeddings, overrides, isolates.
 # The implicit marks (LRM, RLM, ALM) and the joiners stay: right-to-left text and emoji need them.
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Format characters that are deprecated, or annotate text (Unicode, sections 23.3 and 23.8).
+_UNWANTED = frozenset("\u206a\u206b\u206c\u206d\u206e\u206f\ufff9\ufffa\ufffb") | _BIDI
 # Letters and symbols that show nothing: the Hangul fillers, the blank braille pattern.
 _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
@@ -93,22 +101,26 @@ def safe_text(raw: str) -> SafeText:
     if "\r" in text:
         text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
     kept: list[str] = []
-    marks = 0
+    marks = invisible = 0
     visible = False
     for char in unicodedata.normalize("NFC", text):
         if char in "\n\t":
             kept.append(char)
-            marks = 0
+            marks = invisible = 0
             continue
         category = unicodedata.category(char)
-        if category in ("Cc", "Cs") or char in _BIDI:  # Cs: a lone surrogate, not encodable
+        if category in ("Cc", "Cs") or char in _UNWANTED:  # Cs: a lone surrogate, not encodable
             continue
         if category in ("Mn", "Me"):
             marks += 1
             if marks > MAX_COMBINING:
                 continue
-        elif category not in ("Mc", "Cf"):  # spacing marks and joiners continue the same letter
-            marks = 0
+        elif category == "Cf":  # joiners continue the same letter
+            invisible += 1
+            if invisible > MAX_INVISIBLE:
+                continue
+        elif category != "Mc":  # spacing marks do so, too
+            marks = invisible = 0
             visible = visible or (category[0] != "Z" and char not in _BLANK)
         kept.append(char)
     if not visible:

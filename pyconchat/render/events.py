@@ -81,7 +81,8 @@ def event_sentence(
     """Return the sentence that *reader* gets about *event*, of the time *at* (milliseconds).
 
     It is empty if there is none. *quote* is of the message that the event is about. An edit may
-    have several lines. If *answerable*, a request to join names the commands that answer it.
+    have several lines. If *answerable*, a request to join names the commands that answer it, and a
+    shared file the command that fetches it.
     """
     about = subject(event)
     if about is not None and fold(about) == reader:
@@ -90,10 +91,23 @@ def event_sentence(
         sentence = _about_message(event, quote)
     else:
         sentence = _to_others(event, where, at)
-    if answerable and isinstance(event, JoinRequested):
-        named = "" if where.here else f" {where.group}"
-        sentence += f" (/approve {event.name}{named}, /reject {event.name}{named})"
+    if answerable:
+        sentence += _answers(event, where)
     return f"{_prefix(where)}{sentence}" if sentence else ""
+
+
+def _answers(event: AnyEvent, where: Where) -> str:
+    """Return the commands for *event*, to be typed at the reader's place; nothing for most."""
+    named = "" if where.here or where.group is None else f" {where.group}"
+    match event:
+        case JoinRequested(name=name):
+            return f" (/approve {name}{named}, /reject {name}{named})"
+        case FileShared(number=number) if where.here or where.other is None:
+            return f" (/get {number}{named})"
+        case FileShared(number=number):
+            return f" (/query {where.other}, then /get {number})"
+        case _:
+            return ""
 
 
 def _prefix(where: Where) -> str:

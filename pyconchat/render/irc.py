@@ -181,7 +181,9 @@ class IrcRenderer:
     def entry(self, entry: Entry, where: Where, reader: Key) -> str:
         if isinstance(entry.event, Talk):
             return self.message(entry, where)
-        sentence = event_sentence(entry.event, where, reader, entry.at, entry.quote)
+        sentence = event_sentence(
+            entry.event, where, reader, entry.at, entry.quote, answerable=False
+        )
         if not sentence or where.group is None:
             return ""
         return line(source(SERVICE), "NOTICE", f"#{where.group}", sentence)

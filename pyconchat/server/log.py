@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from typing import Any, TextIO, cast
 
 from twisted.logger import (
@@ -18,6 +18,7 @@ from twisted.logger import (
     LogLevel,
     eventAsText,
     formatTime,
+    textFileLogObserver,
 )
 from twisted.python.logfile import LogFile
 
@@ -44,8 +45,19 @@ def format_line(event: LogEvent) -> str | None:
     return f"{formatTime(event.get('log_time'))} {mark}{one_line}\n"
 
 
-def log_observer(options: Mapping[str, Any], reactor: Any) -> ILogObserver | None:
-    """Return the observer for twistd's *options*; None if they ask for another one."""
+_TWIST_FORMAT = "fileLogObserverFactory"
+"""The option of ``twist`` with the format of its log."""
+
+
+def log_observer(options: MutableMapping[str, Any], reactor: Any) -> ILogObserver | None:
+    """Return the observer for twistd's *options*; None if they ask for another one.
+
+    ``twist`` makes its own observer: there only the format of the lines changes, unless it is JSON.
+    """
+    if _TWIST_FORMAT in options:
+        if options[_TWIST_FORMAT] is textFileLogObserver:
+            options[_TWIST_FORMAT] = lambda file: FileLogObserver(file, format_line)
+        return None
     if options.get("syslog") or options.get("logger"):
         return None
     name = options.get("logfile") or ""

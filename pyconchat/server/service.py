@@ -113,6 +113,7 @@ class ChatService(MultiService):
         self._drain = Drain(reactor, self.chat.presence.everybody)
         self._lock: int | None = None
         self._had_terminal = False
+        self._listens = False
         self._ports = Ports(
             reactor, config.state_path, config.trusted_proxies, config.public_url.rstrip("/")
         )
@@ -144,6 +145,7 @@ class ChatService(MultiService):
 
     def privilegedStartService(self) -> None:
         """Listen, while the process may still be root; logins have to wait for `startService`."""
+        self._listens = True
         version = f"PyconChat {__version__}"
         self._log.info("{version} starts, process {pid}", version=version, pid=os.getpid())
         self._had_terminal = os.isatty(0)
@@ -200,6 +202,8 @@ class ChatService(MultiService):
         return WebFactory(self._factory, metrics_text(self._statistics, self.chat.nodes), monitors)
 
     def startService(self) -> None:
+        if not self._listens:
+            self.privilegedStartService()  # `twist`, which is never root, calls only this method
         self._lock_state()
         self._log.info("state folder: {folder}", folder=self.config.state_path)
         self._log.info("{line}", line=database_line(self.config))

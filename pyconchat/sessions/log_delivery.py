@@ -20,7 +20,7 @@ from pyconchat.chat.conversations import Conversation
 from pyconchat.chat.interfaces import ISession
 from pyconchat.domain.decisions import OPEN_END
 from pyconchat.domain.errors import NotSaved, PeerGone
-from pyconchat.domain.events import Entry, is_coming_or_going
+from pyconchat.domain.events import COMING_AND_GOING, Entry, is_coming_or_going
 from pyconchat.domain.ignoring import as_seen
 from pyconchat.domain.names import NOBODY, Key
 from pyconchat.domain.refusals import CANNOT_READ_LOG
@@ -31,9 +31,12 @@ __all__ = ["MAX_PIECE", "LogDelivery", "Subscription"]
 
 EARLIER = "Earlier"
 
-MAX_READ_EARLIER = 500
-"""Maximum entries that are read to find those before a join. When thousands join one group, each
-would otherwise read all joins before their own."""
+MAX_SEARCHED = 20_000
+"""Maximum entries among which those before a join are searched for what was not a join or a leave.
+The store takes MS for that."""
+
+MAX_EARLIER_PAGES = 5
+"""Maximum pages of those that are read, if most of them are not shown."""
 
 MAX_PIECE = 6144
 """Maximum characters of text that are rendered at once, unless one message has more. The slowest
@@ -138,15 +141,46 @@ class LogDelivery:
             subscription.read = upto
 
     async def deliver_earlier(self, subscription: Subscription, most: int) -> None:
-        """Deliver at most *most* entries before the subscription's first one."""
+        """Deliver at most *most* entries before the subscription's first one.
+
+        Joins and leaves are left out, also the reader's own.
+        """
         if most:
-            before, account = subscription.read - 1, self._session.account
+            account = self._session.account
             # What happened to an earlier guest of the same name did not happen to this one.
             reader = account.key if account.registered else NOBODY
-            # Joins are not shown: of thousands of them only a part is read.
-            first = max(0, before - MAX_READ_EARLIER)
-            newest = await self._newest(subscription.conversation, first, before, most, reader)
-            await self._write(subscription, newest.entries, reader, EARLIER)
+            entries = await self._earlier(
+                subscription.conversation, subscription.read - 1, most, reader
+            )
+            await self._write(subscription, entries, reader, EARLIER)
+
+    async def _earlier(
+        self, conversation: Conversation, upto: int, most: int, reader: Key
+    ) -> list[Entry]:
+        """Return the newest *most* entries up to *upto* that are shown to *reader*."""
+        reading, found = self._chat.reading, list[Entry]()
+        page = await reading.newest(
+            self._session, conversation, PAGE, MAX_SEARCHED, COMING_AND_GOING
+        )
+        for _ in range(MAX_EARLIER_PAGES):
+            shown = [
+                each
+                for each in page
+                if each.seq <= upto and self._is_shown(conversation, each, reader)
+            ]
+            found[:0] = shown
+            if len(found) >= most or len(page) < PAGE or not self._receiving:
+                break
+            last = min(upto, page[0].seq - 1)
+            page = await reading.page(
+                conversation.id,
+                max(0, last - MAX_SEARCHED),
+                last,
+                PAGE,
+                newest=True,
+                without=COMING_AND_GOING,
+            )
+        return found[-most:]
 
     async def _newest(
         self, conversation: Conversation, after: int, upto: int, most: int, reader: Key
@@ -159,19 +193,22 @@ class LogDelivery:
             return await self._read(conversation, first, last)
 
         def is_shown(entry: Entry) -> bool:
-            seen = self._as_seen(conversation, entry) if self._receiving else None
-            if seen is None:
-                return False
-            session = self._session
-            if session.peer.program:
-                return True
-            if is_coming_or_going(entry.event, reader):  # first: most entries of some groups are
-                return False
-            where = session.view_of(conversation)
-            shows: bool = session.renderer.entry(seen, where, reader) != ""
-            return shows
+            return self._is_shown(conversation, entry, reader)
 
         return await newest_entries(read, after, upto, most, is_shown)
+
+    def _is_shown(self, conversation: Conversation, entry: Entry, reader: Key) -> bool:
+        """Return whether *reader* is shown *entry*; nothing is after the session's end."""
+        seen = self._as_seen(conversation, entry) if self._receiving else None
+        if seen is None:
+            return False
+        session = self._session
+        if session.peer.program:
+            return True
+        if is_coming_or_going(entry.event, reader):  # first: most entries of some groups are
+            return False
+        shows: bool = session.renderer.entry(seen, session.view_of(conversation), reader) != ""
+        return shows
 
     async def _write(
         self,

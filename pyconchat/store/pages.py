@@ -31,12 +31,14 @@ def page(
     limit: int,
     kinds: Sequence[type[AnyEvent]],
     newest: bool,
+    without: Sequence[type[AnyEvent]] = (),
 ) -> list[Any]:
     """Return the first *limit* rows after *after* up to *upto*, or the *newest*; oldest first.
 
-    With *kinds*, only entries of these count.
+    With *kinds*, only entries of these count; those *without* do not.
     """
     condition = f" AND ({kinds_of(kinds)})" if kinds else ""
+    condition += f" AND NOT ({kinds_of(without)})" if without else ""
     query = text(
         "SELECT seq, at, body FROM entries"
         " WHERE conversation = :conversation AND seq > :after AND seq <= :upto"

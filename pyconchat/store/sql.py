@@ -243,9 +243,10 @@ class SqlStore:
         limit: int,
         kinds: Sequence[type[AnyEvent]] = (),
         newest: bool = False,
+        without: Sequence[type[AnyEvent]] = (),
     ) -> list[Entry]:
         with reading(self._reading, READ_SECONDS) as connection:
-            rows = pages.page(connection, conversation, after, upto, limit, kinds, newest)
+            rows = pages.page(connection, conversation, after, upto, limit, kinds, newest, without)
             return self._entries(connection, conversation, rows)
 
     def seq_at(self, conversation: int, at: int, head: int) -> int:

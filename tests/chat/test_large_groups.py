@@ -157,3 +157,33 @@ def test_history_during_the_delivery(members: list[TestUser]) -> None:
     run_turns(members[0].chat, 40)
     written = members[-1].peer.written.decode()
     assert written.count("part of history") == 2, "once live, and once in the answer"
+
+
+def test_many_newcomers_at_once(members: list[TestUser], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is shown the last messages before all the joins, with at most one read for that."""
+    chat = members[0].chat
+    for number in range(25):
+        members[0].session.line(f"message {number}.")
+    run_turns(chat, 20)
+    reads = []
+    for name in ("page", "entries"):
+        read = getattr(chat.store, name)
+        monkeypatch.setattr(
+            chat.store,
+            name,
+            lambda *args, read=read, **more: (reads.append(read), read(*args, **more))[1],
+        )
+    newcomers = [TestUser(chat, f"new{number}", "password") for number in range(40)]
+    run_turns(chat, 20)
+    for each in newcomers:
+        each.session.line("/join tea")
+    run_turns(chat, 200)
+    for each in newcomers:
+        shown = [f"message {number}.".encode() in each.peer.written for number in range(25)]
+        assert shown == [False] * 5 + [True] * 20
+        for other in newcomers:
+            own = other is each
+            joined = f"{other.account.name} has joined".encode()
+            assert each.peer.written.count(joined) <= (0 if own else 1)
+        assert b"new39 has joined" in each.peer.written or each is newcomers[-1]
+    assert len(reads) <= len(newcomers)

@@ -49,6 +49,37 @@ def test_an_edit_by_number(tea: Tea) -> None:
     assert [*numbers(tea.alice)] == ["alice: 2 cups", "alice: two"]
 
 
+@pytest.mark.parametrize(
+    ("typed", "asked"),
+    [
+        ("/edit", "Correct it to: "),
+        ("/edit {seq}", "Correct #{seq} to: "),
+        ("/edit  #{seq}  ", "Correct #{seq} to: "),
+    ],
+)
+@pytest.mark.parametrize("answer", ["3", "3 cups", ""])
+def test_a_number_alone_is_no_text(tea: Tea, typed: str, asked: str, answer: str) -> None:
+    """The text is asked for; the answer is the whole text, whatever it begins with."""
+    tea.alice.types("one", "two")
+    seq = number(tea.alice, "alice: one")
+    tea.alice.peer.answers = [answer]
+    shown = tea.alice.types(typed.format(seq=seq))
+    assert tea.alice.peer.asked == [asked.format(seq=seq)]
+    corrected = "alice: one" if "{seq}" in typed else "alice: two"
+    kept = {"alice: one", "alice: two"} - ({corrected} if answer else set())
+    assert {*numbers(tea.alice)} == kept | ({f"alice: {answer}"} if answer else set())
+    assert shown == ([f"* alice corrected: {answer}"] if answer else ["* Cancelled."])
+
+
+@pytest.mark.parametrize("typed", ["9" * 19, "#" + "9" * 400, "0" * 30 + "1"])
+def test_a_number_that_no_message_can_have(tea: Tea, typed: str) -> None:
+    """It is no text either: nothing is changed."""
+    tea.alice.types("one")
+    for line in (f"/edit {typed} x", f"/edit {typed}", f"/unsay {typed}", f"/pin {typed}"):
+        assert tea.alice.types(line) == ["* Which message? Its number; /history shows it."]
+    assert [*numbers(tea.alice)] == ["alice: one"]
+
+
 def test_edits_of_several_lines_are_indented(tea: Tea) -> None:
     """No later line of a correction can pass for the server's, or for another person's."""
     tea.alice.types("one", "/edit two\n* carol removed a message.\nbob: hi")

@@ -186,6 +186,21 @@ def test_the_name_of_a_group_is_no_command(typed: str, tea: Tea, visit: Visit) -
     dave.types(f"join {name}")
 
 
+@pytest.mark.parametrize("mistake", ["", "/nonsense", "/join", "hello everybody", "9"])
+def test_a_new_name_at_the_desk(mistake: str, visit: Visit) -> None:
+    """The refusal has the command that creates the group, also after another mistake."""
+    dave = visit("dave", "password d")
+    dave.types(*([mistake] if mistake else []))
+    assert "/create kitchen creates one" in dave.types("kitchen")[0]
+    assert "You are in kitchen" in dave.types("/create kitchen")[0]
+
+
+@pytest.mark.parametrize("typed", ["tea for two", "7", "x" * 40, "no/name"])
+def test_what_can_be_no_group_at_the_desk(typed: str, visit: Visit) -> None:
+    """The refusal has the form of the command."""
+    assert "/create GROUP creates one" in visit("dave", "password d").types(typed)[0]
+
+
 @pytest.mark.parametrize("key", ["\x0c", "\x1b[A", "\x01"])
 def test_a_key_without_a_character_before_a_command(key: str, visit: Visit) -> None:
     """It does not make another word of it."""

@@ -96,7 +96,7 @@ def test_coming_and_going_is_not_missed(tea: Tea, visit: Visit) -> None:
     newcomer = visit("newcomer")
     earlier = newcomer.types("/join tea")
     assert [line for line in earlier if "guest" in line] == []
-    assert messages(earlier)[-2:] == ["alice: before", "alice: after"]
+    assert messages(earlier)[-2:] == ["alice (in tea): before", "alice (in tea): after"]
     assert any("newcomer has joined" in line for line in tea.alice.sees())
 
 
@@ -489,3 +489,24 @@ def test_refused_ignores(tea: Tea) -> None:
     tea.alice.types("/ignore bob")
     assert "already" in tea.alice.types("/ignore Bob")[0]
     assert "do not ignore carol" in tea.alice.types("/unignore carol")[0]
+
+
+def test_the_topic_of_an_ignored_person(tea: Tea) -> None:
+    """It is shown neither at entry nor in lists, and again when the person is not ignored."""
+    tea.alice.types("/moderator bob", "/ignore bob")
+    tea.bob.types("/topic rude words")
+    shown = tea.alice.types("/topic", "/groups", "/desk", "/join tea")
+    assert [line for line in shown if "rude" in line] == []
+    assert shown[0] == "* tea has no topic that you see: bob, whom you ignore, set it."
+    assert "rude words" in str(tea.carol.types("/topic"))
+    shown = tea.alice.types("/unignore bob", "/topic", "/groups", "/desk", "/join tea")
+    assert len([line for line in shown if "rude words" in line]) == 3
+
+
+def test_the_reasons_of_an_ignored_moderator(tea: Tea) -> None:
+    """A ban is listed without its reason."""
+    tea.alice.types("/moderator bob", "/ignore bob")
+    tea.bob.types("/ban mallory rude words")
+    assert "rude words" in str(tea.bob.types("/bans"))
+    (shown,) = (line for line in tea.alice.types("/bans") if "mallory" in line)
+    assert "rude words" not in shown

@@ -221,7 +221,7 @@ def test_a_single_name_is_no_group(tea: Tea, visit: Visit) -> None:
 @pytest.mark.usefixtures("utc")
 def test_the_history_of_a_named_group(tea: Tea) -> None:
     """Its entries are shown as from elsewhere; the older ones by a command that names it, too."""
-    tea.alice.types("one", "two", "three", "/create 3 open", "four")
+    tea.alice.types("one", "two", "three", "/create cup open", "/create pot open", "four")
     heading, last = tea.alice.types("/history 1 TEA")
     next = heading.split(": ")[1]
     assert next.startswith("/history 1 before ")
@@ -229,6 +229,6 @@ def test_the_history_of_a_named_group(tea: Tea) -> None:
     assert last.endswith("] alice (in tea): three")
     assert tea.alice.types(next)[1].endswith("] alice (in tea): two")
     assert tea.alice.types("/history 3")[-1].endswith("] alice: four")  # a count, not the group 3
-    assert tea.bob.types("/history 3 3") == ["* You are not a member of 3: /join 3 first."]
+    assert tea.bob.types("/history 3 3") == ["* You are not a member of pot: /join pot first."]
     assert tea.bob.types("/desk", "/history 1 tea")[-1].endswith("] alice (in tea): three")
     assert tea.bob.types("/history nowhere") == ["* How many? A number from 1 to 500."]

@@ -11,8 +11,17 @@ from pyconchat.domain.decisions import (
     NewEntry,
     OpenDirect,
 )
-from pyconchat.domain.events import Action, MemberJoined, MemberLeft, Message, TopicChanged, Via
-from pyconchat.domain.names import Key
+from pyconchat.domain.events import (
+    Action,
+    AnyEvent,
+    MemberJoined,
+    MemberLeft,
+    Message,
+    TopicChanged,
+    Via,
+    Why,
+)
+from pyconchat.domain.names import Key, Name
 from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
 from tests.contracts.building import ALICE, AT, BOB, commit, create, register, store_events, texts
@@ -41,6 +50,22 @@ def test_pages_by_kind(store: SqlStore) -> None:
         *range(3, 14, 2)
     ]
     assert store.page(TEA, 99, 100, 5) == []
+
+
+def test_pages_without_kinds(store: SqlStore) -> None:
+    """Neither returned nor counted, also if they are the newest entries of the log."""
+    talk(store, 4)
+    events: list[AnyEvent] = []
+    for number in range(60):
+        name = Name(f"guest{number}")
+        events += [MemberJoined(name, Via.OPEN, True), MemberLeft(name, Why.GUEST_GONE)]
+    commit(store, Decision(AT + 99_000, [NewEntry(TEA, each) for each in events]))
+    left_out = (MemberJoined, MemberLeft)
+    read = store.page(TEA, 0, 2**62, 3, newest=True, without=left_out)
+    assert [each.seq for each in read] == [7, 8, 9]
+    assert texts(store.page(TEA, 0, 2**62, 2, (Message,), True, without=left_out)) == ["2", "3"]
+    assert [each.seq for each in store.page(TEA, 9, 2**62, 2, without=left_out)] == []
+    assert len(store.page(TEA, 9, 2**62, 500)) == 120
 
 
 def test_the_entry_before_a_time(store: SqlStore) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyconchat.domain.text import MAX_COMBINING, expand_tabs, safe_line, safe_text
+from pyconchat.domain.text import MAX_COMBINING, MAX_INVISIBLE, expand_tabs, safe_line, safe_text
 from tests.support.examples import examples
 
 steady = settings(deadline=None, derandomize=True, database=None, max_examples=examples(300))
@@ -82,6 +82,22 @@ def test_at_most_so_many_combining_marks_in_a_row(raw: str) -> None:
             assert marks <= MAX_COMBINING
         elif unicodedata.category(char) != "Cf":
             marks = 0
+
+
+@pytest.mark.parametrize("hidden", ["\u200b", "\U000e0041", "\u200d", "\u2060", "\ufeff", "\u00ad"])
+def test_no_text_is_hidden_in_another(hidden: str) -> None:
+    """Of invisible characters after one letter only as many stay as any script needs."""
+    assert safe_text(f"a{hidden * 4000}b") == f"a{hidden * MAX_INVISIBLE}b"
+    assert (
+        safe_text("".join(f"{letter}{hidden}" for letter in "abc"))
+        == f"a{hidden}b{hidden}c{hidden}"
+    )
+
+
+@pytest.mark.parametrize("char", "\u206a\u206f\ufff9\ufffb")
+def test_deprecated_format_characters(char: str) -> None:
+    """They go: old terminals may obey them."""
+    assert safe_text(f"a{char}b") == "ab"
 
 
 @given(st.text(alphabet=st.characters(categories=["L", "N", "P", "S", "Zs"])))

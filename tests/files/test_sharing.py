@@ -516,3 +516,14 @@ def test_the_files_of_a_deleted_account(
     here.alice.sees()
     assert here.alice.types("/remove 1") == ["* alice removed the file before.pdf, number 1."]
     assert here.stored_bytes() == 0
+
+
+def test_files_of_ignored_people_are_not_listed(room: Callable[..., Room]) -> None:
+    """Their names are texts of theirs."""
+    here = room()
+    here.share(here.bob, "rude-words.txt", b"0123456")
+    here.share(here.alice, "cake.txt", b"0123456")
+    here.alice.types("/ignore bob")
+    assert "cake.txt" in str(here.alice.types("/files"))
+    assert "rude" not in str(here.alice.types("/files", "/files rude"))
+    assert "rude-words.txt" in str(here.bob.types("/files"))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pyconchat.domain.events import Action, Entry, Message
+from pyconchat.domain.events import Action, Entry, FileShared, Message
 from pyconchat.domain.names import Key, Name
 from pyconchat.domain.replies import Replayed, Where
-from pyconchat.domain.text import safe_text
+from pyconchat.domain.text import SafeText, safe_text
 from pyconchat.render.text import TextRenderer
 
 ALICE = Name("alice")
@@ -58,3 +58,19 @@ def test_history_shows_all_lines() -> None:
     shown = TextRenderer("\n").reply(Replayed(HERE, [entry("one\ntwo")])).decode()
     assert shown.endswith("] alice: one\n    two\n")
     assert shown.count("[") == 1
+
+
+@pytest.mark.parametrize(
+    ("where", "command"),
+    [
+        (HERE, "/get 7"),
+        (Where(group=Name("tea")), "/get 7 tea"),
+        (Where(other=Name("bob"), here=True), "/get 7"),
+        (Where(other=Name("bob")), "/query bob, then /get 7"),
+    ],
+)
+def test_a_shared_file_names_the_command_that_fetches_it(where: Where, command: str) -> None:
+    """As it works where the reader is; the history, which may be long, does not name it."""
+    event = FileShared(7, SafeText("cake.txt"), Name("bob"), 12, "ab", "00ff")
+    shown = TextRenderer("\n").entry(Entry(2, 1, 0, event), where, Key("alice"))
+    assert shown.endswith(f"bob shared cake.txt (12 bytes), number 7 ({command})\n")

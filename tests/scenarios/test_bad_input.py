@@ -83,7 +83,11 @@ def test_in_a_group(user: UserOf, kind: str) -> None:
         (alice, "/policy open sesame", "* Only the policy password takes a password."),
         (alice, "/policy approval", "* The policy is approval already."),
         (alice, "/create TEA", "* There is a group TEA already: /join TEA."),
-        (alice, "/create 1", "* There is a group 1 already: /join 1."),
+        (
+            alice,
+            "/create 1",
+            "* A number cannot name a new group: the server numbers them. Choose a name.",
+        ),
         (alice, "/create two words", "* A policy is open, approval, invite, or password PASSWORD."),
         (alice, "/create ..", "* A group's name has" + BAD_NAME.removeprefix("* A name has")),
         (alice, "/join not/a/name", "* A group's name has" + BAD_NAME.removeprefix("* A name has")),
@@ -165,9 +169,11 @@ def test_at_the_front_desk(user: UserOf, kind: str) -> None:
     ):  # fmt: skip
         assert alice.answer_to(command)[0] in (DESK, NAMED), command
     nobody = "is not a command, and at the front desk messages reach nobody"
+    hint = "/join {0} enters a group, /create {0} creates one, help lists the commands."
     for line, answer in [
-        ("hello everybody", f"* hello {nobody}: join a group, or type help."),
-        ("7", f"* 7 {nobody}: join a group, or type help."),
+        ("hello everybody", f"* hello {nobody}: {hint.format('GROUP')}"),
+        ("hello", f"* hello {nobody}: {hint.format('hello')}"),
+        ("7", f"* 7 {nobody}: {hint.format('GROUP')}"),
         ("//hello", "* You are in no group: nobody would receive that."),
         ("/leave", "* You are in no group now; /leave GROUP leaves one."),
         ("leave", "* You are in no group now; /leave GROUP leaves one."),

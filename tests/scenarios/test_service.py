@@ -12,7 +12,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -69,11 +69,17 @@ def run(tmp_path: Path, connect: Connect) -> Iterator[Callable[..., Path]]:
     """
     running: list[subprocess.Popen[bytes]] = []
 
-    def start(*arguments: str, cwd: Path = tmp_path, umask: int = 0o022, **environ: str) -> Path:
+    def start(
+        *arguments: str,
+        cwd: Path = tmp_path,
+        umask: int = 0o022,
+        command: Sequence[str] = (TWISTD, "--nodaemon", "--pidfile="),
+        **environ: str,
+    ) -> Path:
         log = tmp_path / f"server{len(running)}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [TWISTD, "--nodaemon", "--pidfile=", "pyconchat", *arguments],
+                [*command, "pyconchat", *arguments],
                 cwd=cwd,
                 env={**os.environ, **environ},
                 stdout=output,
@@ -288,6 +294,19 @@ def test_what_a_start_prints(run: Callable[..., Path], tmp_path: Path) -> None:
     assert len(lines) == len(expected), lines
     for line, pattern in zip(lines, expected, strict=True):
         assert re.fullmatch(STAMP + pattern, line), (line, pattern)
+
+
+def test_twist_starts_a_server_too(run: Callable[..., Path], tmp_path: Path) -> None:
+    """``python -m twisted pyconchat``: it listens, and leaves no file in the folder."""
+    port = free_port()
+    log = run(
+        *("--state", "state", "127.0.0.1", str(port)),
+        command=(sys.executable, "-m", "twisted", "--log-format=text"),
+    )
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
+        check_greeting(connection)
+    assert re.match(STAMP + rf"PyconChat {__version__} starts", log.read_text())
+    assert {each.name for each in tmp_path.iterdir()} == {"state", log.name}
 
 
 def test_each_printed_command_connects(run: Callable[..., Path], tmp_path: Path) -> None:

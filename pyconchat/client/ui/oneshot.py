@@ -106,7 +106,8 @@ class OneShot:
         fetching.addCallback(lambda succeeded: self._transferred([succeeded]))
 
     def _transferred(self, results: list[bool]) -> None:
-        self._finish("" if all(results) else "; ".join(self._messages))
+        why = "; ".join(self._messages) or "a transfer has failed"
+        self._finish("" if results and all(results) else why)
 
     def _finish(self, why: str) -> None:
         self._ended = True

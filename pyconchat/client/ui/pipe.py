@@ -59,7 +59,7 @@ class Pipe(BoundedLineReceiver):
         self.clock = reactor
         self._group = group
         self._finished = finished
-        self._joined = not group
+        self._joined = False  # logged in, and in the group, if there is one
         self._current_group = ""  # to which a command at the front desk has led
         self._asking: Object | None = None  # the command that has asked a question
         self._question = ""
@@ -108,6 +108,10 @@ class Pipe(BoundedLineReceiver):
     def lineLengthExceeded(self, line: bytes) -> None:
         self._failed.append("a line was longer than a megabyte")
 
+    def input_failed(self) -> None:
+        """Count what could not be read as failed: standard input is a folder, or is broken."""
+        self._failed.append("standard input could not be read to its end")
+
     def deliverLines(self) -> None:
         super().deliverLines()
         self._check_progress()
@@ -127,11 +131,11 @@ class Pipe(BoundedLineReceiver):
         limit = hello.get("line_bytes")
         if isinstance(limit, int) and limit >= MAX_CHARACTER_BYTES:
             self._line_bytes = limit
-        if not self._group:
+        self._joined = not self._group
+        if self._group:
+            self._entry.start()
+        else:
             self.deliverLines()
-            return
-        self._joined = False
-        self._entry.start()
 
     def event_received(self, event: Object) -> None:
         """Ignore events."""
@@ -147,8 +151,9 @@ class Pipe(BoundedLineReceiver):
         self._failed += [f"may not have arrived: {safe_text(line)}" for line in lines]
 
     def connection_ended(self, reason: str) -> None:
-        """Fail: the connection will not come back."""
-        self._finish(reason or "the server ended the session")
+        """Fail, unless a line has asked for that and it was the last one."""
+        left = self.waitingLines + self.connection.unanswered
+        self._finish(reason or ("the server ended the session" if left else ""))
 
     def _entered(self, group: str, why_temporary: str) -> None:
         self._group, self._why_temporary = group, why_temporary
@@ -202,7 +207,8 @@ class Pipe(BoundedLineReceiver):
         self.stopLines(Lifecycle.CLOSING)
         reasons = list(dict.fromkeys([*([why] if why else []), *self._failed]))
         failed = len(self._failed) + (unanswered if why else 0)
-        sentence = f"{failed} not sent: {'; '.join(reasons[:5])}"
+        why = "; ".join(reasons[:5])
+        sentence = f"{failed} not sent: {why}" if failed else why
         self._finished(sentence if reasons else self._why_temporary)
 
 

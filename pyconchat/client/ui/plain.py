@@ -84,8 +84,10 @@ class PlainScreen(BoundedLineReceiver):
     # What the session shows.
 
     def show(self, lines: Sequence[Line]) -> None:
-        for line in lines:
-            self._print(plain_text(line))
+        shown = "".join(f"{plain_text(line)}\n" for line in lines)
+        if self._questions and shown:  # on its own line, and then asked again
+            shown = f"\n{shown}{self._questions[0][0]}"
+        self._write(shown)
 
     def ask(self, question: str, secret: bool) -> Deferred[str]:
         self._messages.flush()

@@ -12,6 +12,7 @@ from pyconchat.commands.joining import AcceptPassword, admit
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, Policy
 from pyconchat.domain.group import Group
+from pyconchat.domain.ignoring import topic_seen
 from pyconchat.domain.invite_codes import is_code
 from pyconchat.domain.names import Name, group_name, group_number, person_name
 from pyconchat.domain.text import SafeText, safe_line
@@ -188,7 +189,8 @@ async def list_(client: Client, message: Message) -> None:
         group = conversation.group
         stored = conversation.published > 0
         if stored and group.lists_to(client.actor) and wanted(group):
-            client.reply("322", f"#{group.name}", str(len(group.members)), group.topic)
+            seen = topic_seen(group, client.account.ignores)
+            client.reply("322", f"#{group.name}", str(len(group.members)), seen)
     client.reply("323", "End of LIST.")
 
 

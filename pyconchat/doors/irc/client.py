@@ -199,7 +199,9 @@ class Client:
 
     def monitored_has_changed(self, account: Account, piece: str, capability: str) -> None:
         """Send *piece*, as `monitored_is_away`, to a client with *capability*."""
-        if {"extended-monitor", capability} <= self.caps and not self._learns_of(account):
+        ignored = account.key in self.account.ignores
+        knows = ignored or self._learns_of(account)
+        if {"extended-monitor", capability} <= self.caps and not knows:
             self.output.pass_on(piece.encode())
 
     def _learns_of(self, account: Account) -> bool:

@@ -30,6 +30,7 @@ from pyconchat.domain.events import (
     Why,
     subject,
 )
+from pyconchat.domain.ignoring import text_of
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.replies import Where
 from pyconchat.doors.irc.client import Client
@@ -163,7 +164,8 @@ def _away_after(client: Client, name: Name) -> list[str]:
     account = client.services.accounts.get(name)
     if account is None or account.absence is None or "away-notify" not in client.caps:
         return []
-    return [line(source(name), "AWAY", account.absence.text or "away")]
+    text = text_of(name, account.absence.text, client.account.ignores)
+    return [line(source(name), "AWAY", text or "away")]
 
 
 def _policy_modes(previous: Policy | None, policy: Policy) -> tuple[str, list[str]]:
@@ -182,7 +184,7 @@ def _sentence(client: Client, entry: Entry, where: Where, reader: Key | None = N
     key = client.account.key if reader is None else reader
     # The channel names the group; nothing names a private conversation but the sentence.
     place = where if where.group is None else Where(group=where.group, here=True)
-    return event_sentence(entry.event, place, key, entry.at, entry.quote)
+    return event_sentence(entry.event, place, key, entry.at, entry.quote, answerable=False)
 
 
 def tagged_lines(client: Client, entry: Entry, where: Where, lines: list[str]) -> list[str]:

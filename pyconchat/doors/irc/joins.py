@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pyconchat.chat.conversations import DirectConversation, GroupConversation
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.group import Group
+from pyconchat.domain.ignoring import topic_seen
 from pyconchat.domain.names import Name, fold
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.read_markers import READ_MARKER, marker_line, note_shown
@@ -60,7 +61,7 @@ def show_group(client: Client, conversation: GroupConversation) -> None:
     group, own = conversation.group, client.account
     client.shown_at[conversation.id] = conversation.published
     client.send(join_line(client, own.name, group.name))
-    if group.topic:
+    if topic_seen(group, own.ignores):
         topic(client, group)
     if READ_MARKER in client.caps:
         client.send(marker_line(client, f"#{group.name}"))
@@ -79,7 +80,12 @@ def join_line(client: Client, name: Name, group: Name) -> str:
 
 
 def real_name(client: Client, name: Name) -> str:
-    """Return the real name of the newest IRC session of *name*, else the name."""
+    """Return the real name of the newest IRC session of *name*, else the name.
+
+    To a client that ignores them it is the name.
+    """
+    if fold(name) in client.account.ignores:
+        return name
     for session in reversed(client.services.presence.sessions(fold(name))):
         if session.translator is not None:
             return str(session.translator.realname)
@@ -87,7 +93,9 @@ def real_name(client: Client, name: Name) -> str:
 
 
 def user_name(client: Client, name: Name) -> str:
-    """Return the user name of the newest IRC session of *name*, else the name."""
+    """As `real_name`, the user name."""
+    if fold(name) in client.account.ignores:
+        return name
     for session in reversed(client.services.presence.sessions(fold(name))):
         if session.translator is not None:
             return str(session.translator.username)
@@ -111,10 +119,11 @@ def is_operator(client: Client, account: Account) -> bool:
 def topic(client: Client, group: Group) -> None:
     """Answer with the topic, and who set it when."""
     channel = f"#{group.name}"
-    if not group.topic:
+    seen = topic_seen(group, client.account.ignores)
+    if not seen:
         client.reply("331", channel, "There is no topic.")
         return
-    client.reply("332", channel, group.topic)
+    client.reply("332", channel, seen)
     if group.topic_by is not None:
         client.reply("333", channel, source(group.topic_by), str(group.topic_at // 1000))
 

@@ -165,8 +165,10 @@ async def whowas(client: Client, message: Message) -> None:
     if not gone:
         client.reply("406", nick, "There was nobody of that name.")
     most = int(count) if count.isascii() and count.isdigit() and len(count) < 4 else 0
+    ignored = fold(nick) in client.account.ignores
     for each in gone[: most or None]:
-        client.reply("314", each.name, each.user, HOST, "*", each.realname)
+        user, real = (each.name, each.name) if ignored else (each.user, each.realname)
+        client.reply("314", each.name, user, HOST, "*", real)
         client.reply("312", each.name, client.server, client.services.config.irc.network)
     client.reply("369", nick, "End of WHOWAS.")
 
@@ -205,7 +207,7 @@ async def setname(client: Client, message: Message) -> None:
     changed = line(client.source, "SETNAME", real)
     readers = {session for each in client.groups() for session in each.sessions}
     for session in readers:
-        if session.translator is not None:
+        if session.translator is not None and client.account.key not in session.account.ignores:
             session.translator.relay(changed, "setname")
     client.monitors.relay(client.account, changed, "setname")
     if not readers and "setname" in client.caps:

@@ -11,6 +11,7 @@ from pyconchat.chat.conversations import GroupConversation
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Refused
 from pyconchat.domain.events import Entry, Talk, is_coming_or_going
+from pyconchat.domain.ignoring import text_of
 from pyconchat.domain.names import Key
 from pyconchat.domain.replies import Done, PresenceChanged, ReadUpto, Reply, Where
 from pyconchat.domain.text import SafeText
@@ -126,7 +127,9 @@ class TranslatingDoor(Door):
 
     def absence_changed(self, account: Account) -> None:
         if "away-notify" in self.client.caps:
-            self._away_line(account, None if account.absence is None else account.absence.text)
+            absence, ignores = account.absence, self.client.account.ignores
+            text = None if absence is None else text_of(account.name, absence.text, ignores)
+            self._away_line(account, text)
 
     def relay(self, piece: str, capability: str) -> None:
         if capability in self.client.caps:

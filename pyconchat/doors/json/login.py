@@ -18,6 +18,7 @@ from pyconchat.commands.joining import enter_lobby
 from pyconchat.commands.listing import MAX_LISTED_BYTES, fitting
 from pyconchat.commands.services import Services
 from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
+from pyconchat.domain.ignoring import topic_seen
 from pyconchat.domain.names import fold, person_name
 from pyconchat.domain.password_rules import check_password
 from pyconchat.domain.refusals import (
@@ -169,7 +170,7 @@ class JsonLogin:
                 mentions=subscriptions.mentions(each),
                 muted=each.id in session.account.muted,
                 head=each.published,
-                topic=each.group.topic,
+                topic=topic_seen(each.group, session.account.ignores),
             )
             for each in self._groups
         )

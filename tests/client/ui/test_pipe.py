@@ -282,6 +282,29 @@ def test_no_input(make_pipe: MakePipe) -> None:
     assert pipe.ends == [""]
 
 
+@pytest.mark.parametrize("data", ["", "\n", "who", "who\n", "who\n\nexit\n"])
+@pytest.mark.parametrize("group", ["", "tea"])
+def test_nothing_is_done_without_a_server(make_pipe: MakePipe, group: str, data: str) -> None:
+    """The client does not end as if it had been, however little there was to do."""
+    pipe = make_pipe(group=group).reads(data).ends_input()
+    pipe.fake.is_unreachable = True
+    pipe.starts()
+    pipe.waits(MAX_SECONDS - 1)
+    assert pipe.ends == []
+    pipe.waits(2)
+    assert "no answer from the server for 60 s" in pipe.ends[0]
+
+
+def test_input_that_cannot_be_read(make_pipe: MakePipe) -> None:
+    """A folder, for instance: what was read is sent, and the client fails."""
+    pipe = make_pipe().enters()
+    pipe.reads("one\n").pipe.input_failed()
+    requests = pipe.ends_input().joins()
+    assert lines_of(requests) == ["one"]
+    pipe.stores(requests)
+    assert pipe.ends == ["1 not sent: standard input could not be read to its end"]
+
+
 # Long lines.
 
 
@@ -626,6 +649,21 @@ def test_a_question_without_an_answer(make_pipe: MakePipe, ended: bool) -> None:
     pipe.fake.connection.asks(pipe.fake.connection.receives_one(), "Password: ", secret=True)
     pipe.ends_input()
     assert pipe.ends == ["1 not sent: no answer to: Password"]
+
+
+@pytest.mark.parametrize(("rest", "ends"), [("", ""), ("who\n", "1 not sent: the server ended")])
+def test_the_command_that_disconnects(make_pipe: MakePipe, rest: str, ends: str) -> None:
+    """It is no failure, unless lines follow it."""
+    pipe = make_pipe(group="").enters()
+    pipe.reads(f"exit\n{rest}").ends_input()
+    server = pipe.fake.connection
+    request = server.receives_one()
+    server.answers(request)
+    server.sends({"type": "end", "why": "bye", "text": "Bye."})
+    server.disconnects()
+    assert request["line"] == "exit"
+    assert pipe.ends[0].startswith(ends)
+    assert bool(pipe.ends[0]) is bool(ends)
 
 
 def test_commands_after_reconnecting(make_pipe: MakePipe) -> None:

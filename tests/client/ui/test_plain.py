@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import pytest
 from twisted.internet.testing import StringTransport
 
+from pyconchat.client.lines import server_line
 from pyconchat.client.ui.joined_lines import MAX_PAUSE
 from pyconchat.client.ui.plain import PlainScreen
 from tests.client.people import MakeSession, SessionUser
@@ -93,3 +94,18 @@ def test_a_paste_is_not_shown_again(alice: SessionUser, paste: Pasting) -> None:
     alice.server.sends({**message, "text": request["text"]})
     transport = alice.session.screen.transport  # type: ignore[attr-defined]
     assert b"two" not in transport.value()
+
+
+def test_a_question_is_asked_again_below_what_is_shown(alice: SessionUser) -> None:
+    """The reason of a server that has closed the connection, say; the answer is still hidden."""
+    screen = PlainScreen(alice.session, alice.clock, lambda: None)
+    transport = StringTransport()
+    screen.makeConnection(transport)
+    answers: list[str] = []
+    screen.ask("Password: ", True).addCallback(answers.append)
+    screen.show([server_line("No connection: You took too long to log in.")])
+    shown = transport.value().decode()
+    assert shown == "Password: \n* No connection: You took too long to log in.\nPassword: "
+    screen.dataReceived(b"secret\n")
+    assert answers == ["secret"]
+    assert alice.server.receives() == []

@@ -285,3 +285,21 @@ def test_about_the_server(irc: IrcServer) -> None:
         "USER a b c d": "462",
     }.items():
         assert alice.gets(command)[0].split()[1] == numeric, command
+
+
+def test_text_of_ignored_people(irc: IrcServer) -> None:
+    """Their away texts, real names and topics are not shown, whatever the client follows."""
+    caps = ("away-notify", "extended-join", "extended-monitor", "setname", "invite-notify")
+    alice, eve = irc.enters("alice", *caps), irc.enters("eve")
+    alice.sends("JOIN #tea", "MONITOR + eve", "ignore eve")
+    eve.sends("SETNAME :rude name", "AWAY :rude text", "JOIN #tea", "PART #tea", "JOIN #den")
+    eve.sends("TOPIC #den :rude topic", "SETNAME :rude again", "JOIN #tea", "AWAY :rude once more")
+    seen = alice.sees()
+    assert "eve JOIN #tea * eve" in seen
+    for command in ("WHOIS eve", "WHO #tea", "WHO eve", "LIST", "PRIVMSG eve :hi", "JOIN #den"):
+        seen += alice.gets(command)
+    seen += alice.gets("TOPIC #den")
+    eve.leaves()
+    seen += alice.gets("WHOWAS eve")
+    assert [line for line in seen if "rude" in line] == []
+    assert any(" 331 " in line for line in seen)
