@@ -33,6 +33,7 @@ from pyconchat.chat.registration import Registration
 from pyconchat.chat.search_indexer import SearchIndexer
 from pyconchat.chat.session_registry import SessionRegistry
 from pyconchat.chat.statistics import Statistics
+from pyconchat.chat.stored_accounts import StoredAccounts
 from pyconchat.config import Config
 from pyconchat.domain.accounts import Account, Accounts
 from pyconchat.domain.decisions import SERVER, Decision, NewEntry, RequestKey
@@ -111,9 +112,12 @@ class Chat:
         self.registration = Registration(
             self.memory, store, self.journal, self.registry, hasher, self.now
         )
+        self.stored_accounts = StoredAccounts(
+            self.memory, store, self.journal, self.registry, self.now
+        )
         if self.nodes is not None:
             self.registration.nodes = self.nodes
-            self.nodes.connect(self.journal, self.registry, self.registration.take_over_state)
+            self.nodes.connect(self.journal, self.registry, self.stored_accounts.take_over_state)
         self.readiness = Readiness(store, threads, reactor, self.registry, self.nodes)
         self.keys = AccountKeys(
             self.memory, self.journal, self.registry, self.registration, self.now

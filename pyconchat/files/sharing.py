@@ -75,7 +75,7 @@ class FileSharing:
         self._owners: dict[str, Key] = {}  # the quota key of each file, by its id
         chat.publisher.watch(self._happened)
         chat.registry.watch_private(self._end_private)
-        chat.registration.watch(self._disown)
+        chat.stored_accounts.watch(self._disown)
 
     def start(
         self,

@@ -349,7 +349,7 @@ class ChatService(MultiService):
         """Read the certificates again, and the accounts, which `pyconchat-admin` changes."""
         await self._ports.reload_certificates()
         try:
-            await self.chat.registration.reload()
+            await self.chat.stored_accounts.reload()
         except NotSaved as problem:
             self._log.error("could not read the accounts: {problem}", problem=problem)
         else:

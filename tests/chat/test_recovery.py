@@ -420,7 +420,7 @@ def test_the_end_of_a_deleted_accounts_membership_is_retried(
     alice, _ = tea
     disk.commit([Decision(0, writes=[DeleteAccount(Key("bob"), "bob~0")])])
     disk.full = True
-    Deferred.fromCoroutine(chat.registration.reload())
+    Deferred.fromCoroutine(chat.stored_accounts.reload())
     for _ in range(3):
         alice.tick()
     assert members(chat) == ["alice", "bob"]

@@ -98,7 +98,7 @@ class Pair:
     def delete(self, name: str) -> None:
         """Delete the account *name*, as ``pyconchat-admin`` does."""
         self.store.commit([Decision(0, writes=[DeleteAccount(Key(name), f"{name}~0")])])
-        Deferred.fromCoroutine(self.chat.registration.reload())
+        Deferred.fromCoroutine(self.chat.stored_accounts.reload())
         for _ in range(5):
             self.alice.tick()
 

@@ -498,7 +498,7 @@ def test_the_files_of_a_deleted_account(
     here.share(here.bob, "before.pdf", b"0123456")
     clock.advance(60)
     store.commit([Decision(0, writes=[DeleteAccount(Key("bob"), "bob~0")])])
-    Deferred.fromCoroutine(here.chat.registration.reload())
+    Deferred.fromCoroutine(here.chat.stored_accounts.reload())
     for _ in range(5):
         here.alice.tick()
     again = TestUser(here.chat, "bob", "password of bob")

@@ -42,7 +42,7 @@ def alice(chat: Chat) -> TestUser:
 
 def reload(chat: Chat) -> Deferred[None]:
     """Start reading the accounts, as SIGHUP does."""
-    return Deferred.fromCoroutine(chat.registration.reload())
+    return Deferred.fromCoroutine(chat.stored_accounts.reload())
 
 
 def banned(chat: Chat) -> set[str]:
