@@ -97,7 +97,7 @@ async def reply(call: Call, seq: int, text: SafeText) -> Reply:
     said = await call.chat.amending.target(call.session, here, seq)
     amending.require_answerable(call.usable(), call.actor, said)
     done: Deferred[int] = Deferred()
-    call.chat.post(call.session, here, text, done, call.key, reply_to=seq)
+    call.chat.posting.post(call.session, here, text, done, call.key, reply_to=seq)
     return Said(await done)
 
 

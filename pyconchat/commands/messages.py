@@ -63,7 +63,7 @@ async def me(call: Call, text: SafeText) -> Reply:
     """Post an action."""
     if isinstance(call.current, Private):
         return await send_private(call, call.current.partner, text, Action)
-    return Said(await call.chat.act(call.session, call.here(), text, call.key))
+    return Said(await call.chat.posting.act(call.session, call.here(), text, call.key))
 
 
 async def ignore(call: Call, name: Name | None) -> Reply:

@@ -96,7 +96,7 @@ class HookPosts:
         post = read(delivery, failing, services.config.limits.line_bytes)
         if not post.text:
             return HookAnswer(200, "ignored")
-        await services.chat.post_by_hook(digest, post.text, key_of(delivery.headers))
+        await services.chat.posting.post_by_hook(digest, post.text, key_of(delivery.headers))
         if post.run is not None:  # now: what was not stored comes again
             self._note(found.hook, post.run)
         return HookAnswer(200, "ok")

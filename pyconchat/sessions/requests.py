@@ -144,7 +144,7 @@ class Requests:
             )
             return Sent(receiver.name, self._services.presence.online(receiver.key), seq, away)
         done: Deferred[int] = Deferred()
-        self._chat.post(self._session, place, text, done, key, request.reply_to)
+        self._chat.posting.post(self._session, place, text, done, key, request.reply_to)
         return Said(await done)
 
     async def _execute(self, request: Request, key: RequestKey | None) -> Reply | None:

@@ -242,7 +242,7 @@ class Session:
                 return None
             if isinstance(current, Private):
                 return Deferred.fromCoroutine(self._say_to(current, text))
-            self._chat.post(self, current, text)
+            self._chat.posting.post(self, current, text)
         except Refused as refused:
             self.refuse(refused)
         return None

@@ -1,4 +1,4 @@
-"""Hooks: added, listed, removed, and their messages, which `Chat.post_by_hook` posts."""
+"""Hooks: added, listed, removed, and their messages, which `Posting.post_by_hook` posts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def post(user: TestUser, token: str, text: str, key: str = "") -> int | Refused 
     """Post *text*; return the number of the message, or why there is none."""
     results: list[int | Refused | NotSaved] = []
     try:
-        posted: Deferred[int] = user.chat.post_by_hook(digest_of(token), SafeText(text), key)
+        posted: Deferred[int] = user.chat.posting.post_by_hook(
+            digest_of(token), SafeText(text), key
+        )
     except Refused as refused:
         return refused
     posted.addCallbacks(results.append, lambda failure: results.append(failure.value))

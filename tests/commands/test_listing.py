@@ -156,7 +156,7 @@ def test_long_histories(tea: Tea) -> None:
     assert conversation is not None
     for text in texts:
         chat_text = SafeText(text)
-        tea.alice.chat.post(tea.alice.session, conversation, chat_text)
+        tea.alice.chat.posting.post(tea.alice.session, conversation, chat_text)
     tea.alice.peer.program = False
     recorder = tea.bob.session.renderer = Recorder()
     read: list[str] = []

@@ -106,7 +106,7 @@ class Evening:
         tea = chat.groups.get("tea")
         if tea is not None:
             with suppress(Refused):
-                sending = chat.send_tags(session, tea, (("+typing", "active"),))
+                sending = chat.posting.send_tags(session, tea, (("+typing", "active"),))
                 sending.addErrback(lambda failure: failure.trap(Refused))
 
     def log(self) -> list[Entry]:

@@ -154,9 +154,9 @@ def _post(
     done: Deferred[int] = Deferred()
     try:
         if words.kind is Action:
-            done = chat.act(session, conversation, words.text, tags=words.tags)
+            done = chat.posting.act(session, conversation, words.text, tags=words.tags)
         else:
-            chat.post(
+            chat.posting.post(
                 session, conversation, words.text, done, None, words.reply_to, words.is_notice,
                 words.tags, words.cuts,
             )  # fmt: skip

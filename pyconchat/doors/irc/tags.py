@@ -79,7 +79,7 @@ async def _send(client: Client, target: str, tags: Tags) -> None:
         if await _react(client, group, None, tags):
             return
         client.own_event = TagsSent(account.name, tags, not account.registered)
-        await chat.send_tags(client.login, group, tags)
+        await chat.posting.send_tags(client.login, group, tags)
         return
     partner = client.services.accounts.find(person_name(target))
     known = await chat.private.conversation(account, partner, or_self=True)

@@ -97,7 +97,7 @@ class OneShot(UnattendedPeer):
             return
         assert self._place is not None, "a message has a place"
         done: Deferred[int] = Deferred()
-        services.chat.post(session, self._place, text, done)
+        services.chat.posting.post(session, self._place, text, done)
         await done
 
     def lineReceived(self, line: bytes) -> None:

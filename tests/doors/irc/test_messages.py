@@ -329,7 +329,7 @@ def test_messages_of_hooks(irc: IrcServer) -> None:
     bob.waits(0)
     assert bob.sees() == ["PyconChat NOTICE #tea alice added the hook ci: programs can post here."]
     alice.receives()
-    irc.chat.post_by_hook("5a", SafeText("build 7 failed"))
+    irc.chat.posting.post_by_hook("5a", SafeText("build 7 failed"))
     (line,) = alice.receives()
     assert (line.hostmask.nickname, line.command) == ("ci", "NOTICE")
     assert line.params == ["#tea", "build 7 failed"]
