@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         "--postgres",
         metavar="URL",
         default=defaults.postgres,
-        help="the database for nodes; everything in it is deleted [none]",
+        help="a database for nodes and search; everything in it is deleted [none]",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="the JSON file to write")
     return parser

@@ -25,9 +25,11 @@ from pyconchat.store import SqlStore
 __all__ = [
     "ACCOUNTS",
     "ARCHIVE",
+    "ARCHIVE_ID",
     "OWNER",
     "PASSWORD",
     "START_MS",
+    "fill",
     "large_state",
     "last_line",
     "new_group",
@@ -48,7 +50,7 @@ PASSWORD = "correct horse"
 START_MS = 1_700_000_000_000
 """Time of the first entry, in milliseconds since the epoch."""
 
-_ARCHIVE_ID = 2  # 1 is the server's conversation
+ARCHIVE_ID = 2  # 1 is the server's conversation
 _BATCH = 20_000
 _INTERVAL_MS = 1_000
 
@@ -71,7 +73,7 @@ def large_state(options: Options) -> Path:
         store = SqlStore(f"sqlite:///{new.absolute() / 'pyconchat.db'}", "normal")
         store.open()
         try:
-            _fill(store, options)
+            fill(store, options)
             _check(store, options)
         finally:
             store.close()
@@ -84,7 +86,8 @@ def last_line(options: Options) -> bytes:
     return f" number {options.entries}\n".encode()
 
 
-def _fill(store: SqlStore, options: Options) -> None:
+def fill(store: SqlStore, options: Options) -> None:
+    """Store the numbers of groups and messages in *options* in the empty *store*."""
     accounts = [Actor(Name(name)) for name in names("u", ACCOUNTS)]
     hash = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1).hash(PASSWORD)
     store.commit([Decision(START_MS, writes=[Register(each.name, hash) for each in accounts])])
@@ -111,7 +114,7 @@ def _fill(store: SqlStore, options: Options) -> None:
 
 def new_group(nth: int, name: Name, members: Sequence[Actor]) -> tuple[Group, list[NewEntry]]:
     """Return the *nth* group (from 0), which is open and has *members*, and its entries."""
-    id = _ARCHIVE_ID + nth
+    id = ARCHIVE_ID + nth
     created = GroupCreated(nth + 1, name, members[0].name, Policy.OPEN)
     group = Group.created(id, created)
     entries = [NewEntry(id, created, 0)]
@@ -130,15 +133,15 @@ def _messages(options: Options, senders: Sequence[Actor]) -> Iterator[Decision]:
     for number in range(1, options.entries + 1):
         text = " ".join(rng.choices(words, k=_WORDS_PER_MESSAGE))
         message = Message(rng.choice(senders).name, SafeText(f"{text} number {number}"))
-        yield Decision(START_MS + number * _INTERVAL_MS, [NewEntry(_ARCHIVE_ID, message)])
+        yield Decision(START_MS + number * _INTERVAL_MS, [NewEntry(ARCHIVE_ID, message)])
 
 
 def _check(store: SqlStore, options: Options) -> None:
     """Raise `Failed` if the store does not contain what was committed."""
     groups = store.load().groups
-    head = groups[_ARCHIVE_ID].head
-    last = store.entries(_ARCHIVE_ID, head - 1, head, 1)
-    found = store.search(_ARCHIVE_ID, Query(phrases(str(options.entries))), head + 1, 1).entries
+    head = groups[ARCHIVE_ID].head
+    last = store.entries(ARCHIVE_ID, head - 1, head, 1)
+    found = store.search(ARCHIVE_ID, Query(phrases(str(options.entries))), head + 1, 1).entries
     if len(groups) != options.groups or head != options.entries + MEMBERS or last != found:
         raise Failed("the new state folder does not contain all entries")
     if any(record.read != record.head for record in store.cursors(fold(OWNER))):

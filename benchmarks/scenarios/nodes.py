@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from benchmarks.load import Load, LoadedGroup, Sample
 from benchmarks.options import Failed, Options
+from benchmarks.postgres import empty
 from benchmarks.protocols import LINE_PROTOCOL
 from benchmarks.report import Result
 from benchmarks.scenarios.one_group import WARM_UP
@@ -113,7 +114,7 @@ def _measure(options: Options, case: Case) -> list[Sample]:
 
 @contextmanager
 def _running(options: Options, count: int) -> Iterator[list[Server]]:
-    _empty(options.postgres)
+    empty(options.postgres)
     with ExitStack() as stack:
         servers = []
         for number in range(count):
@@ -128,11 +129,3 @@ def _running(options: Options, count: int) -> Iterator[list[Server]]:
             server.start()
             servers.append(server)
         yield servers
-
-
-def _empty(url: str) -> None:
-    import psycopg
-
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
