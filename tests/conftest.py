@@ -19,7 +19,7 @@ from tests.support.examples import examples
 from tests.support.folders import use_memory
 from tests.support.servers import Server, running
 from tests.support.stores import quick_store
-from tests.support.users import UserOf, users
+from tests.support.users import ALL_KINDS, UserOf, users
 
 # A shell makes its background processes ignore SIGINT, and servers would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -127,7 +127,7 @@ def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
 @pytest.fixture
 def user(server: Server, tmp_path: Path) -> Iterator[UserOf]:
     """Connect a user with some kind of program: ``user("nc", "alice", "password", "tea")``."""
-    with users(server, tmp_path) as connect:
+    with users(server, tmp_path, ALL_KINDS) as connect:
         yield connect
 
 

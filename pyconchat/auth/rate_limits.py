@@ -7,7 +7,7 @@ are seconds of a monotonic clock.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import IPv6Address, ip_address
 from weakref import WeakKeyDictionary
 
@@ -94,6 +94,12 @@ class TokenBucket:
             self._tokens -= tokens
             self._updated = now
 
+    def change(self, burst: float, rate: float, now: float) -> None:
+        """Allow *burst* at once, and *rate* a second, from now on."""
+        self.charge(0, now)
+        self._burst, self._rate = max(burst, 1.0), rate
+        self._tokens, self._updated = min(self._tokens, self._burst), now
+
     @property
     def full(self) -> bool:
         """Return whether the bucket was full at the last `take`."""
@@ -101,21 +107,41 @@ class TokenBucket:
 
 
 class MessageRates:
-    """The message rate of each account, shared by all of its sessions; and of each hook."""
+    """The message rate of each account, shared by all of its sessions; and of each hook.
 
-    def __init__(self, config: LimitsConfig, now: Callable[[], float]) -> None:
+    *nodes* returns at how many servers (nodes) an account is online: each allows its part.
+    """
+
+    def __init__(
+        self,
+        config: LimitsConfig,
+        now: Callable[[], float],
+        nodes: Callable[[Account], int] = lambda account: 1,
+    ) -> None:
         self._config = config
         self._now = now
+        self._nodes = nodes
         self._buckets: WeakKeyDictionary[Account | Hook, TokenBucket] = WeakKeyDictionary()
 
     def of(self, account: Account | Hook) -> TokenBucket:
         """Return the bucket of *account*, or of a hook."""
         bucket = self._buckets.get(account)
         if bucket is None:
-            config = self._config
-            bucket = TokenBucket(config.message_burst, config.messages_per_second, self._now())
+            bucket = TokenBucket(*self._limits(account), self._now())
             self._buckets[account] = bucket
         return bucket
+
+    def divide(self, account: Account) -> None:
+        """Change the rate of *account*, which has come to a node, or gone."""
+        bucket = self._buckets.get(account)
+        if bucket is not None:
+            bucket.change(*self._limits(account), self._now())
+
+    def _limits(self, account: Account | Hook) -> tuple[float, float]:
+        """Return the burst, and the messages a second."""
+        config = self._config
+        nodes = self._nodes(account) if isinstance(account, Account) else 1
+        return config.message_burst / nodes, config.messages_per_second / nodes
 
     def charge(self, account: Account, notice: int) -> None:
         """Charge *account* for a notice of *notice* bytes."""
@@ -139,6 +165,17 @@ class RecentCounts:
                 del self._times[next(iter(self._times))]
         self._times[key] = times
         times.append(now)
+
+    def learn(self, key: str, ages: Sequence[float], now: float) -> None:
+        """Take over the *ages* (seconds, the newest first) of the events of *key* at all servers.
+
+        They include the own ones, unless those are more: they may not be stored yet.
+        """
+        known = [at for at in self._times.get(key, ()) if at > now - self._window]
+        if len(ages) >= max(len(known), 1):
+            self._times.pop(key, None)
+            for age in reversed(ages):
+                self.note(key, now - age)
 
     def wait(self, key: str, now: float) -> float:
         """Return the seconds until one more event of *key* is within the limit; 0 if it is now."""

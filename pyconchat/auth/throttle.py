@@ -8,13 +8,14 @@ delayed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from pyconchat.auth.rate_limits import MAX_KEYS, RecentCounts, is_local
+from pyconchat.auth.shared_counts import SharedCounts
 from pyconchat.chat.interfaces import Asker, IHasher
 from pyconchat.config import LimitsConfig
 from pyconchat.domain.errors import Code, Refused
@@ -30,12 +31,21 @@ class LoginThrottle:
     """Checks the passwords of accounts and groups.
 
     *network* is the origin of an attempt (see `network_of`), *target* names the account or group.
+    *shared* are the counts of all nodes, if this is one of several.
     """
 
-    def __init__(self, hasher: IHasher, reactor: IReactorTime, limits: LimitsConfig) -> None:
+    def __init__(
+        self,
+        hasher: IHasher,
+        reactor: IReactorTime,
+        limits: LimitsConfig,
+        shared: SharedCounts | None = None,
+    ) -> None:
         self._hasher = hasher
         self._reactor = reactor
         self._counts = WrongPasswords(limits)
+        self._limit = limits.login_attempts_per_minute
+        self._shared = shared if self._limit > 0 else None
         self._names = RecentCounts(limits.names_per_minute, WINDOW)
         self._locks: dict[str, DeferredLock] = {}  # by network, while a password is checked
 
@@ -87,6 +97,7 @@ class LoginThrottle:
             self.wrong(network, target)
 
     async def _delay(self, network: str, target: str) -> None:
+        await self._learn(network, target)
         self.admit(network)
         delay = self._counts.delay(network, target, self._reactor.seconds())
         if delay > 0:
@@ -97,6 +108,7 @@ class LoginThrottle:
         lock = self._locks.setdefault(network, DeferredLock())
         await lock.acquire()
         try:
+            await self._learn(network, target)
             self.admit(network)
             right = await self._hasher.verify(hash, password)
             if right:
@@ -112,6 +124,16 @@ class LoginThrottle:
     def wrong(self, network: str, target: str) -> None:
         """Count a wrong password that was recognized without hashing."""
         self._counts.wrong(network, target, self._reactor.seconds())
+        if self._shared is not None:
+            self._shared.add(_keys(network, target), WINDOW)
+
+    async def _learn(self, network: str, target: str) -> None:
+        """Learn of the wrong passwords at other nodes."""
+        if self._shared is not None:
+            keys = _keys(network, target)
+            found = await self._shared.ages(keys, WINDOW, self._limit)
+            now = self._reactor.seconds()
+            self._counts.learn(network, target, [found.get(key, ()) for key in keys], now)
 
 
 class WrongPasswords:
@@ -141,9 +163,21 @@ class WrongPasswords:
             self._by_network.note(network, now)
         self._by_target.note(target, now)
 
+    def learn(self, network: str, target: str, ages: Sequence[Sequence[float]], now: float) -> None:
+        """Take over the *ages* (seconds) of the wrong passwords at all nodes, as of `_keys`."""
+        of_target, *of_network = ages
+        self._by_target.learn(target, of_target, now)
+        for each in of_network:
+            self._by_network.learn(network, each, now)
+
     def right(self, network: str, target: str) -> None:
         """Note that the right password of *target* came from *network*."""
         self._known.pop((target, network), None)
         if len(self._known) >= MAX_KEYS:
             del self._known[next(iter(self._known))]
         self._known[target, network] = None
+
+
+def _keys(network: str, target: str) -> list[str]:
+    """Return the keys of *target* and *network* at all nodes; a local network is not counted."""
+    return [f"of {target}"] if is_local(network) else [f"of {target}", f"from {network}"]

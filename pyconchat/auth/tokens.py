@@ -72,12 +72,15 @@ class Tokens:
         await self._save([EndToken(_digest(token))])
 
     async def end(self, account: Account) -> None:
-        """End all tokens of *account*. Raises `NotSaved`."""
-        await self._save([EndTokens(account.key)])
+        """End all tokens of *account*, and its sessions at other nodes. Raises `NotSaved`."""
+        at = self._now()
+        await self._save([EndTokens(account.key)], at)
+        account.ended_at = at
 
-    def _save(self, writes: Sequence[Write]) -> Deferred[int]:
+    def _save(self, writes: Sequence[Write], at: int | None = None) -> Deferred[int]:
         saved: Deferred[int] = Deferred()
-        self._journal.append(Decision(self._now(), writes=writes), done=saved)
+        at = self._now() if at is None else at
+        self._journal.append(Decision(at, writes=writes), done=saved)
         return saved
 
 

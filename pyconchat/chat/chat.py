@@ -77,6 +77,7 @@ class Chat:
         self.config = config
         self._wall_clock = wall_clock
         self.store = store
+        self.threads = threads
         self.reactor = reactor
         self.hasher = hasher
         self.statistics = Statistics(reactor.seconds)

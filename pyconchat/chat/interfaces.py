@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         AccountState,
         Caught,
         CursorRecord,
+        DirectFiles,
         DirectRecord,
         Loaded,
         NodeRecord,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         OnlineRecord,
         ServerState,
         StoredGroup,
+        TicketRecord,
         TokenRecord,
     )
     from pyconchat.domain.text import SafeText
@@ -280,6 +282,42 @@ class INodeStore(Interface):
         """Return the newest revision of the accounts, and which have changed after *after*.
 
         An account has changed if `account` returns something else, apart from its times.
+        """
+
+    def add_ticket(ticket: TicketRecord, seconds: float, most: int) -> None:
+        """Store *ticket*, which is valid for so many *seconds*; 0: for ever.
+
+        If the account then has more than *most* (0: no maximum), the first to expire are removed.
+        A new password, a kick or a ban from the server, and the end of all session tokens remove
+        all tickets of an account.
+        """
+
+    def ticket(digest: str) -> TicketRecord | None:
+        """Return the ticket whose token has the SHA-256 *digest*; None if it is not valid."""
+
+    def end_ticket(digest: str) -> None:
+        """Remove a ticket, which was used."""
+
+    def private_files(conversation: int) -> DirectFiles | None:
+        """Return the files of a private conversation; None if it does not exist."""
+
+    def known_files(ids: Sequence[str]) -> set[str]:
+        """Return those of *ids* that are the ids of shared files, also of closed groups."""
+
+    def shared_bytes(name: Name, since: int, quota: str) -> int:
+        """Return the bytes of the files that *name* has shared, also with groups that are closed.
+
+        Those before *since* (milliseconds since the epoch) are of an earlier account of that name.
+        With a *quota* (see `FileShared`), it is what guests have shared who have that one.
+        """
+
+    def add_wrong_passwords(keys: Collection[str], seconds: float) -> None:
+        """Store one more wrong password of each of *keys*; forget those older than *seconds*."""
+
+    def wrong_passwords(keys: Collection[str], seconds: float, most: int) -> dict[str, list[float]]:
+        """Return how many seconds ago the wrong passwords of each of *keys* were, newest first.
+
+        At most the newest *most* of each, and none older than *seconds*.
         """
 
 

@@ -66,7 +66,7 @@ class Leases:
         self.node = 0  # the id of this node
         self._held = False
         self._renewed_at = 0.0  # seconds of the reactor's clock
-        self.know_groups: Callable[[Key], Awaitable[None]]  # set by `Nodes`
+        self.know_conversations: Callable[[Key], Awaitable[None]]  # set by `Nodes`
         self._changes: dict[str, OnlineRecord] = {}  # of this node, not stored yet, by party
         self._storing = False
         self._stored = Waiters()  # for the end of that
@@ -204,7 +204,7 @@ class Leases:
         self.elsewhere.ended(record)
         if is_guest_party(record.party):
             try:
-                await self.know_groups(key)
+                await self.know_conversations(key)
             except NotSaved as problem:  # the next start ends what this node does not know
                 self._log.warn("the groups of a guest are not known: {problem}", problem=problem)
             if self._memory.accounts.get(key) is None:

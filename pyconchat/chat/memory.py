@@ -72,6 +72,7 @@ class Memory:
                 )
                 seen = (record.last_login_at, record.last_seen_at)
                 account.seen_at = max((at for at in seen if at is not None), default=None)
+                account.ended_at = record.ended_at
                 self.accounts.add(account)
             account.become_operator(record.operator)
         for owner, name in server.ignores:

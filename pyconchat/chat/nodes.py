@@ -138,8 +138,8 @@ class Nodes:
         )
         self._memory.conversations.more_ids = self._ids.next
         registry.watch_local(self.following.account)
-        registry.catch_up = self.know_groups
-        self.leases.know_groups = self.know_groups
+        registry.catch_up = self.know_conversations
+        self.leases.know_conversations = self.know_conversations
 
     def take_lease(self) -> None:
         """Take the lease, before the store is loaded. Blocks. Raises `BadStore` or `NotSaved`."""
@@ -202,9 +202,12 @@ class Nodes:
         await self._comparing.compare()
         await self.incoming.when_read()
 
-    async def know_groups(self, key: Key) -> None:
-        """Read what is new in the groups with which *key* is connected. Raises `NotSaved`."""
+    async def know_conversations(self, key: Key) -> None:
+        """Read what is new in the groups and private conversations of *key*. Raises `NotSaved`."""
         known = [each.id for each in self._memory.groups.connected_with(key)]
+        account = self._memory.accounts.get(key)
+        if account is not None:  # a session may begin after an entry that was not heard yet
+            known += [each.id for each in self._memory.conversations.of_party(account.party)]
         heads = await self._journal.read_in_order(self._node.store.connected, key, known)
         for id, head in heads.items():
             if self.incoming.known(id) < head:

@@ -75,6 +75,11 @@ class OnlineElsewhere:
         self._meanwhile: list[OnlineRecord] = []  # what was heard during a reading
         self._reading = False
         self._read = Waiters()  # for the end of the reading
+        self._watchers: list[Callable[[Account], None]] = []
+
+    def watch(self, watcher: Callable[[Account], None]) -> None:
+        """Call *watcher* with each account that has come to another node, or has left one."""
+        self._watchers.append(watcher)
 
     def start(self, online: Online) -> None:
         """Begin with what was read before the start."""
@@ -196,6 +201,8 @@ class OnlineElsewhere:
                 self._memory.accounts.add(account)
             if account is not None and not was_online and not quiet:
                 self._registry.elsewhere_changed(account, True)
+            if known is None:
+                self._call_watchers(key)
         elif known is not None and known.party == record.party:
             self._gone(known)
 
@@ -213,9 +220,11 @@ class OnlineElsewhere:
         elsewhere = self._memory.presence.elsewhere
         del elsewhere[key][record.node]
         self._records[record.node] -= 1
-        if elsewhere[key]:
+        if not elsewhere[key]:
+            del elsewhere[key]
+        self._call_watchers(key)
+        if key in elsewhere:
             return
-        del elsewhere[key]
         account = self._memory.accounts.get(key)
         if account is None or account.party != record.party:
             return
@@ -227,6 +236,12 @@ class OnlineElsewhere:
                 self._registry.revoke(account)
         if not account.registered:
             self._registry.forget_elsewhere(record.party)
+
+    def _call_watchers(self, key: Key) -> None:
+        account = self._memory.accounts.get(key)
+        if account is not None:
+            for watcher in self._watchers:
+                watcher(account)
 
 
 _NOWHERE: Mapping[int, OnlineRecord] = {}

@@ -20,7 +20,10 @@ from pyconchat.domain.settings import Settings
 from pyconchat.domain.stored import AccountRecord, AccountState
 from pyconchat.domain.text import SafeText
 
-__all__ = ["StoredAccounts"]
+__all__ = ["QUIT_EVERYWHERE", "StoredAccounts"]
+
+QUIT_EVERYWHERE = "You have quit everywhere, on another device."
+"""What the other sessions of an account are told whose owner has ended all of them."""
 
 
 class StoredAccounts:
@@ -80,8 +83,12 @@ class StoredAccounts:
                 *(record.name, record.password_hash, record.operator),
                 *(record.created_at, record.keys),
             )
+            account.ended_at = record.ended_at
             self._accounts.add(account)
         elif account.registered:
+            if account.ended_at != record.ended_at:
+                account.ended_at = record.ended_at
+                self._registry.end_sessions(account, EndWhy.EVERYWHERE, QUIT_EVERYWHERE)
             if account.password_hash != record.password_hash:
                 account.register(record.password_hash, record.created_at)
                 self._registry.end_sessions(

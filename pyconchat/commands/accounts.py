@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyconchat.chat.interfaces import IKeyPeer
+from pyconchat.chat.stored_accounts import QUIT_EVERYWHERE
 from pyconchat.commands.arguments import SWITCH, Arg
 from pyconchat.commands.call import Call
 from pyconchat.domain.errors import Code, Refused
@@ -143,5 +144,4 @@ async def _quit_elsewhere(call: Call) -> None:
     """End the account's other sessions, and its session tokens."""
     if call.account.registered:
         await call.services.tokens.end(call.account)
-    reason = "You have quit everywhere, on another device."
-    call.services.registry.end_others(call.session, EndWhy.EVERYWHERE, reason)
+    call.services.registry.end_others(call.session, EndWhy.EVERYWHERE, QUIT_EVERYWHERE)

@@ -26,6 +26,7 @@ async def send(call: Call, path: str) -> Reply:
     ticket, offset = await _sharing(call).offer(
         call.account, call.session.peer.network, place, name
     )
+    await _sharing(call).issue(ticket)
     typed = safe_line(path.strip())
     folder = _folder(call)
     if folder:
@@ -65,12 +66,13 @@ async def get(call: Call, which: str) -> Reply:
     ticket = _sharing(call).ticket_for(
         call.account, call.session.peer.network, place, safe_line(which)
     )
+    await _sharing(call).issue(ticket)
     file = ticket.file
     assert file is not None
     folder = _folder(call)
     if folder:
         named = names_of(place.files)
-        name = next(name for name, each in named.items() if each is file)
+        name = next(name for name, each in named.items() if each == file)
         command = scp_download(folder, name)
     else:
         command = download(call.session.peer.server_address, ticket.token, file.name)

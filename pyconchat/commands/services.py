@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pyconchat.auth.rate_limits import MessageRates
+from pyconchat.auth.shared_counts import SharedCounts
 from pyconchat.auth.throttle import LoginThrottle
 from pyconchat.auth.tokens import Tokens
 from pyconchat.chat.account_keys import AccountKeys
@@ -51,6 +52,13 @@ class Services:
     def of(cls, chat: Chat, files: FileSharing | None = None) -> Services:
         """Return the parts of *chat*, with throttle, tokens and rates for its logins."""
         limits = chat.config.limits
+        shared, elsewhere = None, chat.presence.elsewhere
+        rates = MessageRates(
+            limits, chat.reactor.seconds, lambda account: 1 + len(elsewhere.get(account.key, ()))
+        )
+        if chat.nodes is not None:
+            shared = SharedCounts(chat.store.nodes, chat.threads)
+            chat.nodes.leases.elsewhere.watch(rates.divide)
         return cls(
             config=chat.config,
             chat=chat,
@@ -66,8 +74,8 @@ class Services:
             statistics=chat.statistics,
             readiness=chat.readiness,
             hasher=chat.hasher,
-            throttle=LoginThrottle(chat.hasher, chat.reactor, limits),
+            throttle=LoginThrottle(chat.hasher, chat.reactor, limits, shared),
             tokens=Tokens(chat.store, chat.journal, chat.accounts, chat.now),
-            rates=MessageRates(limits, chat.reactor.seconds),
+            rates=rates,
             files=files,
         )

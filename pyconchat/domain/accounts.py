@@ -73,6 +73,7 @@ class Account:
         "absence",
         "actor",
         "detached",
+        "ended_at",
         "ignores",
         "key",
         "keys",
@@ -103,6 +104,7 @@ class Account:
         registered = bool(password_hash or self.keys)
         self.ignores: dict[Key, Name] = {}
         self.seen_at: int | None = None
+        self.ended_at = 0  # when its owner last ended all sessions
         self.absence: Absence | None = None
         self._correspondent: weakref.ref[Account] | None = None
         self.settings = Settings()

@@ -188,7 +188,7 @@ class UseKey(msgspec.Struct, frozen=True):
 
 
 class MoveKeys(msgspec.Struct, frozen=True):
-    """Move request keys from the guest *old* to the account *new*, which it has become."""
+    """Move request keys and tickets from the guest *old* to the account *new*, its successor."""
 
     old: str
     new: str
@@ -262,6 +262,7 @@ def owner_of(write: Write) -> Key | None:
             return fold(name)
         case (
             SetPassword(owner=key)
+            | EndTokens(owner=key)
             | Ignore(owner=key)
             | SaveSetting(owner=key)
             | Mute(owner=key)

@@ -8,6 +8,7 @@ from pyconchat.domain.events import Entry
 from pyconchat.domain.group_state import Ban, GroupState, SharedFile
 from pyconchat.domain.names import Key, Name
 from pyconchat.domain.public_keys import PublicKey
+from pyconchat.domain.text import SafeText
 
 __all__ = [
     "AccountRecord",
@@ -23,12 +24,16 @@ __all__ = [
     "OnlineRecord",
     "ServerState",
     "StoredGroup",
+    "TicketRecord",
     "TokenRecord",
 ]
 
 
 class AccountRecord(msgspec.Struct, frozen=True):
-    """A registered account. Times are in milliseconds since the epoch; None: unknown."""
+    """A registered account. Times are in milliseconds since the epoch; None: unknown.
+
+    *ended_at* is when its owner last ended all sessions; 0: never.
+    """
 
     name: Name
     password_hash: str
@@ -37,6 +42,7 @@ class AccountRecord(msgspec.Struct, frozen=True):
     last_login_at: int | None = None
     last_seen_at: int | None = None
     keys: tuple[PublicKey, ...] = ()
+    ended_at: int = 0
 
 
 class TokenRecord(msgspec.Struct, frozen=True):
@@ -188,3 +194,19 @@ class Online(msgspec.Struct, frozen=True):
 
     counts: dict[int, int]
     records: list[OnlineRecord]
+
+
+class TicketRecord(msgspec.Struct, frozen=True):
+    """A ticket for the transfer of one file, which is valid at all nodes.
+
+    *digest* is the SHA-256 of its token, in hex. It belongs to the account with *party*. *place* is
+    the number of a group's conversation, or ``@`` and the party of the partner in private. *number*
+    is the file to download; 0: an upload under *name*, which counts in *quota* (see `FileShared`).
+    """
+
+    digest: str
+    party: str
+    place: str
+    name: SafeText
+    number: int
+    quota: str

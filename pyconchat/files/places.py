@@ -5,7 +5,7 @@ A place checks the rights and stores the decisions; `FileSharing` has tickets, q
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple, Protocol
 
@@ -98,9 +98,9 @@ class GroupFiles:
 
 
 class PrivateFiles:
-    """The files of all private conversations, by conversation and number.
+    """The files of private conversations, by conversation and number.
 
-    They are all in memory, as those of groups are: the quotas of their owners count them.
+    One server alone has all of them in memory: the quotas of their owners count them.
     """
 
     def __init__(self) -> None:
@@ -155,18 +155,31 @@ class PrivateFiles:
 class PrivatePlace:
     """The files of the private conversation of *account* and *partner*, who are its parties now.
 
-    *id* is its conversation, None as long as it has no entry.
+    *id* is its conversation, None as long as it has no entry. *read* reads into *known* what other
+    nodes have changed in a conversation; it raises `NotSaved`.
     """
 
     def __init__(
-        self, chat: Chat, known: PrivateFiles, account: Account, partner: Account, id: int | None
+        self,
+        chat: Chat,
+        known: PrivateFiles,
+        read: Callable[[int], Awaitable[None]],
+        account: Account,
+        partner: Account,
+        id: int | None,
     ) -> None:
         self._chat = chat
         self._known = known
+        self._read = read
         self._partner = partner
         self._parties = parties_of(account, partner)
         self._id = id
         self.key = f"@{partner.party}"
+
+    async def read(self) -> None:
+        """Read what other nodes have changed. Raises `NotSaved`."""
+        if self._id is not None:
+            await self._read(self._id)
 
     @property
     def files(self) -> Mapping[int, SharedFile]:
@@ -195,6 +208,7 @@ class PrivatePlace:
             return conversation.rules.share(account.actor, number, *new)
 
         async with self._known.deciding(self._parties):
+            await self.read()
             self.require_right(account, writing=True)
             self._id = await self._chat.private.share(account, self._partner, event)
         return _with_id(self.files, new.id)

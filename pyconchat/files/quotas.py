@@ -43,6 +43,10 @@ class Quotas:
         """Add *size* bytes (negative for a removed file) to what *owner* has shared."""
         self._shared[owner] += size
 
+    def set_shared(self, owner: Key, size: int) -> None:
+        """Set what *owner* has shared to *size* bytes."""
+        self._shared[owner] = size
+
     def move(self, owner: Key, to: Key) -> None:
         """Count what *owner* has shared in the quota of *to*."""
         self._shared[to] += self._shared.pop(owner, 0)
@@ -62,9 +66,10 @@ class Quotas:
 
     def require_some(self, owner: Key) -> None:
         """Raise `Refused` if *owner* has used up the quota."""
-        self._require(owner, 1)
+        self.require(owner, 1)
 
-    def _require(self, owner: Key, size: int) -> None:
+    def require(self, owner: Key, size: int) -> None:
+        """Raise `Refused` if the next file of *owner* may not have *size* bytes."""
         left = self.left(owner)
         if left < size:
             raise Refused(
@@ -93,7 +98,7 @@ class Quotas:
                 most=in_bytes(config.file_bytes),
                 size=in_bytes(size),
             )
-        self._require(owner, size or 1)
+        self.require(owner, size or 1)
         left = self.left(owner)
         room = disk.free - int(disk.total * config.free_disk) - sum(self._reserved.values())
         if room < (size or 1):

@@ -13,37 +13,31 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
+from weakref import WeakSet
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from pyconchat.chat.chat import Chat
-from pyconchat.chat.conversations import Conversation, DirectConversation, GroupConversation
-from pyconchat.domain.accounts import Account
-from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import Entry, FileRemoved, FileShared, GroupClosed
+from pyconchat.chat.conversations import GroupConversation, account_key
+from pyconchat.domain.accounts import Account, is_guest_party
+from pyconchat.domain.errors import Code, NotSaved, Refused
 from pyconchat.domain.names import Key
-from pyconchat.domain.shared_files import SharedFile, shared_file
-from pyconchat.domain.stored import DirectFiles
+from pyconchat.domain.shared_files import SharedFile
+from pyconchat.domain.stored import DirectFiles, TicketRecord
 from pyconchat.domain.text import SafeText, safe_line
-from pyconchat.files.places import (
-    FilePlace,
-    NewFile,
-    PrivateFiles,
-    PrivatePlace,
-)
+from pyconchat.files.inventory import Inventory
+from pyconchat.files.places import FilePlace, GroupFiles, NewFile, PrivatePlace
 from pyconchat.files.quotas import Quotas, quota_key, quota_of
+from pyconchat.files.shared_tickets import SharedTickets
 from pyconchat.files.storage import Partial, Storage
-from pyconchat.files.tickets import Ticket, Tickets
+from pyconchat.files.tickets import Ticket, Tickets, TicketStore, invalid_ticket, new_token
 
 __all__ = ["FileSharing", "Upload", "file_name"]
 
 MAX_NAME_BYTES = 200
 """Maximum bytes in a file's name. File systems allow 255; a client may have to add " (1)"."""
-
-_NOBODY = Key("~")
-"""The quota key of the files of deleted accounts."""
 
 
 @dataclass
@@ -67,15 +61,17 @@ class FileSharing:
         self.quotas = Quotas(self.config)
         self._chat = chat
         self.run = run
-        self.tickets = Tickets(self.config.tickets_per_account)
-        chat.registry.watch(self.tickets.revoke)
+        self.tickets = self._tickets()
+        self._in_use: WeakSet[Ticket] = WeakSet()  # perhaps expired since the transfer began
+        chat.registry.watch(self._revoke)
         self._active: dict[str, Key] = {}  # the keys of the uploads that are running, with owners
-        self._known: dict[int, dict[int, SharedFile]] = {}  # of groups, also of closed ones
-        self._private = PrivateFiles()
-        self._owners: dict[str, Key] = {}  # the quota key of each file, by its id
-        chat.publisher.watch(self._happened)
-        chat.registry.watch_private(self._end_private)
-        chat.stored_accounts.watch(self._disown)
+        self._inventory = Inventory(chat, self.quotas, self._delete)
+
+    def _tickets(self) -> TicketStore:
+        config, chat = self.config, self._chat
+        if chat.nodes is None:
+            return Tickets(config.tickets_per_account, config.ticket_seconds, chat.reactor.seconds)
+        return SharedTickets(config, chat.store.nodes, chat.threads, self._restore)
 
     def start(
         self,
@@ -87,31 +83,32 @@ class FileSharing:
         Raises `OSError`.
         """
         self.storage.open()
-        for conversation in self._chat.groups:
-            self._known[conversation.id] = dict(conversation.group.files)
-        for id, kept in closed.items():
-            self._known[id] = {file.number: file for file in kept}
-        self._private.load(direct)
-        for files in (*self._known.values(), *map(self._private.of, direct)):
-            for file in files.values():
-                account = self._chat.accounts.get(file.by)
-                self._count(file, deleted=account is None or not account.actor.owns(file))
+        self._inventory.load(closed, direct)
 
     def clean(self, now: float) -> Deferred[int]:
         """Remove orphaned files and abandoned uploads; *now* is in seconds since the epoch.
 
         Nothing is removed while the store fails: the entry of a file may be in doubt.
         """
+        return Deferred.fromCoroutine(self._clean(now))
+
+    async def _clean(self, now: float) -> int:
         if self._chat.journal.failing:
-            return succeed(0)
-        # A node does not know all private files: those of other nodes' users may be missing.
-        known = set(self._owners) if self._chat.nodes is None else None
+            return 0
         max_age = self.config.unfinished_seconds or float("inf")
-        return self.run(self.storage.clean, known, now, max_age)
+        ids: Sequence[str] = ()
+        if self._chat.nodes is not None:
+            ids = await self.run(self.storage.old_ids, now, max_age)
+        try:
+            known = await self._inventory.known(ids)
+        except NotSaved:
+            return 0
+        removed: int = await self.run(self.storage.clean, known, now, max_age)
+        return removed
 
     def purged(self, conversation: int) -> None:
         """Delete the files of a closed group that is no longer kept."""
-        self._remove(list(self._known.pop(conversation, {}).values()))
+        self._inventory.purged(conversation)
 
     # Tickets.
 
@@ -120,10 +117,11 @@ class FileSharing:
     ) -> tuple[Ticket, int]:
         """Return a ticket to upload *name* to *place*, and how many bytes the storage has of it.
 
-        *network* is that of the session (see `network_of`). Raises `Refused`.
+        *network* is that of the session (see `network_of`). Raises `Refused` or `NotSaved`.
         """
         place.require_right(account, writing=True)
-        ticket = self._issue(account, network, place, name, None)
+        ticket = self._ticket(new_token(), account, quota_of(account, network), place, name)
+        await self._inventory.read_quota(account, ticket.owner, ticket.quota)
         self.quotas.require_some(ticket.owner)
         return ticket, await self.run(self.storage.partial_size, ticket.owner, ticket.key)
 
@@ -131,13 +129,23 @@ class FileSharing:
         """Return a ticket to download the file *which*: a number or a name. Raises `Refused`."""
         place.require_right(account, writing=False)
         file = place.find(which)
-        return self._issue(account, network, place, file.name, file)
+        quota = quota_of(account, network)
+        return self._ticket(new_token(), account, quota, place, file.name, file)
+
+    async def issue(self, ticket: Ticket) -> None:
+        """Make *ticket* valid for whoever has its token. Raises `NotSaved`."""
+        await self.tickets.add(ticket)
 
     async def private_files(self, account: Account, partner: Account) -> PrivatePlace:
         """Return the files that *account* and *partner* share. Raises `Refused` or `NotSaved`."""
         conversation = await self._chat.private.conversation(account, partner)
         id = None if conversation is None else conversation.id
-        return PrivatePlace(self._chat, self._private, account, partner, id)
+        inventory = self._inventory
+        place = PrivatePlace(
+            *(self._chat, inventory.private, inventory.read_private), account, partner, id
+        )
+        await place.read()
+        return place
 
     def left(self, ticket: Ticket) -> int:
         """Return the maximum bytes that may be uploaded with *ticket*."""
@@ -147,20 +155,26 @@ class FileSharing:
         """Return the path of the bytes of *file* on the server's disk."""
         return self.storage.path_of(file.id)
 
-    def redeem(self, token: str, upload: bool) -> Ticket:
+    async def redeem(self, token: str, upload: bool) -> Ticket:
         """Return the ticket of *token*, if its owner still has the right to use it.
 
-        Raises `Refused`.
+        Raises `Refused` or `NotSaved`.
         """
-        ticket = self.tickets.find(token, upload, self._now())
+        ticket = await self.tickets.find(token, upload)
         self.require_right(ticket)
-        self.tickets.begin(ticket)
+        self.use(ticket)
         return ticket
 
     def use(self, ticket: Ticket) -> None:
-        """Begin to use *ticket*, whose token was given to nobody: it takes no place of others."""
-        self.tickets.begin(ticket)
-        self.tickets.remove(ticket)
+        """Begin to use *ticket*: the transfer ends when it is revoked."""
+        self._in_use.add(ticket)
+
+    def _revoke(self, account: Account) -> None:
+        """End all tickets of *account*, and the transfers that have begun with them."""
+        for ticket in self._in_use:
+            if ticket.account is account:
+                ticket.revoked = True
+        self.tickets.revoke(account)
 
     def unfinished(
         self, account: Account, network: str, place: FilePlace, name: SafeText
@@ -184,23 +198,51 @@ class FileSharing:
         if ticket.file is not None:
             ticket.place.find(str(ticket.file.number))
 
-    def _issue(
+    def _ticket(
         self,
+        token: str,
         account: Account,
-        network: str,
+        quota: str,
         place: FilePlace,
         name: SafeText,
-        file: SharedFile | None,
+        file: SharedFile | None = None,
     ) -> Ticket:
-        now = self._now()
-        lifetime = self.config.ticket_seconds or float("inf")
-        token = self.tickets.new_token()
-        key = _upload_key(account, place, name)
-        quota = quota_of(account, network)
-        owner = self._owner(account, quota)
-        ticket = Ticket(token, account, place, name, file, now + lifetime, key, owner, quota)
-        self.tickets.add(ticket, now)
-        return ticket
+        key, owner = _upload_key(account, place, name), self._owner(account, quota)
+        return Ticket(token, account, place, name, file, key, owner, quota)
+
+    async def _restore(self, record: TicketRecord, token: str) -> Ticket:
+        """Return the ticket of *record*, which any node has issued.
+
+        Its owner has the rights that they have now. Raises `Refused` or `NotSaved`.
+        """
+        account = await self._account(record.party)
+        nodes = self._chat.nodes
+        assert nodes is not None, "only nodes share tickets"
+        await nodes.know_conversations(
+            account.key
+        )  # another node may have put them out of the group
+        place: FilePlace
+        if record.place.startswith("@"):
+            partner = await self._account(record.place[1:])
+            place = await self.private_files(account, partner)
+        else:
+            conversation = self._chat.conversations.get(int(record.place))
+            if not isinstance(conversation, GroupConversation):
+                raise invalid_ticket()
+            place = GroupFiles(self._chat, conversation)
+        file = place.find(str(record.number)) if record.number else None
+        quota = "" if account.registered else record.quota  # a guest may have registered since
+        return self._ticket(token, account, quota, place, record.name, file)
+
+    async def _account(self, party: str) -> Account:
+        """Return the account with *party*, as the store has it. Raises `Refused` or `NotSaved`."""
+        key, nodes = account_key(party), self._chat.nodes
+        if nodes is not None and not is_guest_party(party):
+            await nodes.refresh_for_login(key)
+        account = self._chat.accounts.get(key)
+        if account is None or account.party != party:
+            raise invalid_ticket()
+        return account
 
     @staticmethod
     def _owner(account: Account, quota: str) -> Key:
@@ -222,6 +264,7 @@ class FileSharing:
         self._active[key] = owner
         reserved: int | None = None
         try:
+            await self._inventory.read_quota(ticket.account, owner, ticket.quota)
             disk = await self.run(self.storage.disk)
             reserved = self.quotas.reserve(owner, size, disk)
             here = await self.run(self.storage.partial_size, owner, key)
@@ -264,6 +307,10 @@ class FileSharing:
                     "The SHA-256 of the upload is {digest}; send the file again.",
                     digest=digest,
                 )
+            await self._inventory.read_quota(ticket.account, ticket.owner, ticket.quota)
+            if not self.quotas.allows(ticket.owner, size - upload.reserved):
+                await self.run(partial.discard)  # it was used up at another node
+                self.quotas.require(ticket.owner, size)
             await self.run(partial.move_to, path)
 
             def check() -> None:
@@ -282,7 +329,8 @@ class FileSharing:
             raise
         finally:
             self._ended(upload)
-        self.tickets.remove(ticket)  # it was for one upload
+        with suppress(NotSaved):  # it is shared; then the ticket is valid until it expires
+            await self.tickets.remove(ticket)  # it was for one upload
         return file
 
     async def interrupt(self, upload: Upload) -> None:
@@ -306,75 +354,9 @@ class FileSharing:
         self._log.warn("a file could not be written: {problem}", problem=problem.strerror)
         return Refused(Code.DISK_FULL, "The server cannot store files now. Try again later.")
 
-    # Events of the groups and private conversations.
-
-    def _happened(self, entry: Entry) -> None:
-        """Update the quotas, and delete the bytes of files that were removed."""
-        event, id = entry.event, entry.conversation
-        match event:
-            case FileShared():
-                file = shared_file(event, entry.at)
-                self._count(file, deleted=self._chat.accounts.get(event.by) is None)
-                self._shared(id, file)
-            case FileRemoved(number=number):
-                known = self._known.get(id) or self._private.of(id)
-                if number in known:  # else its private conversation has ended
-                    self._remove([known.pop(number)])
-            case GroupClosed(by=None):
-                self._remove(list(self._known.pop(id, {}).values()))
-            case _:  # those of a deleted group are kept, and count, until `purged`
-                pass
-
-    def _shared(self, id: int, file: SharedFile) -> None:
-        """Add *file* of the conversation *id*; delete it if that is private and has ended."""
-        conversation = self._chat.conversations.get(id)
-        if isinstance(conversation, GroupConversation):
-            self._known.setdefault(id, {})[file.number] = file
-        elif self._is_current(conversation):
-            self._private.shared(conversation, file)
-        else:
-            self._remove([file])
-
-    def _is_current(self, conversation: Conversation | None) -> TypeGuard[DirectConversation]:
-        """Return whether *conversation* is a private one that has not ended."""
-        if not isinstance(conversation, DirectConversation):
-            return False
-        return self._chat.conversations.private(conversation.parties) is conversation
-
-    def _end_private(self, id: int) -> None:
-        """Delete the files of the private conversation *id*, which has ended."""
-        removed = list(self._private.of(id).values())
-        self._private.ended(id)
-        self._remove(removed)
-
-    def _remove(self, removed: Sequence[SharedFile]) -> None:
-        for file in removed:
-            self.quotas.shared(self._owners.pop(file.id), -file.size)
-        if removed:
-            removing = self.run(self.storage.remove, [file.id for file in removed])
-            removing.addErrback(lambda failure: self._log.failure("removing failed", failure))
-
-    def _disown(self, account: Account) -> None:
-        """Count the files of *account*, which was deleted, as nobody's: its name is free again.
-
-        Those in its private conversations are deleted: nobody can get them any more.
-        """
-        for conversation in self._private.of_party(account.party):
-            self._end_private(conversation)
-        self.quotas.move(account.key, _NOBODY)
-        for id, owner in self._owners.items():
-            if owner == account.key:
-                self._owners[id] = _NOBODY
-
-    def _count(self, file: SharedFile, deleted: bool) -> None:
-        """Count *file* in its owner's quota. *deleted*: it is of no account, or of a guest."""
-        nobodys = deleted and not file.guest
-        owner = _NOBODY if nobodys else quota_key(file.by, file.guest, file.quota)
-        self._owners[file.id] = owner
-        self.quotas.shared(owner, file.size)
-
-    def _now(self) -> float:
-        return self._chat.reactor.seconds()
+    def _delete(self, ids: Sequence[str]) -> None:
+        removing = self.run(self.storage.remove, ids)
+        removing.addErrback(lambda failure: self._log.failure("removing failed", failure))
 
 
 def _upload_key(account: Account, place: FilePlace, name: SafeText) -> str:

@@ -125,17 +125,23 @@ class Storage:
         for id in ids:
             self.path_of(id).unlink(missing_ok=True)
 
-    def clean(self, known: Container[str] | None, now: float, max_age: float) -> int:
+    def old_ids(self, now: float, max_age: float) -> list[str]:
+        """Return the ids of the files to which nothing was written for *max_age* seconds."""
+        ids: list[str] = []
+        for path in self._folder.glob("??/*"):
+            with suppress(FileNotFoundError):  # removed by another thread
+                if now - path.stat().st_mtime > max_age:
+                    ids.append(path.name)
+        return ids
+
+    def clean(self, known: Container[str], now: float, max_age: float) -> int:
         """Remove orphaned files and abandoned uploads; return how many.
 
         An orphaned file is not in *known*, because the server was killed before its entry was
         stored. An upload is abandoned when nothing was written to it for *max_age* seconds. An
-        orphan must have that age too: the entry of a new file may not be stored yet. If *known* is
-        None, orphans stay.
+        orphan must have that age too: the entry of a new file may not be stored yet.
         """
-        orphaned: list[Path] = []
-        if known is not None:
-            orphaned = [path for path in self._folder.glob("??/*") if path.name not in known]
+        orphaned = [path for path in self._folder.glob("??/*") if path.name not in known]
         removed = 0
         for path in (*orphaned, *self._partials.iterdir()):
             with suppress(FileNotFoundError):  # renamed or removed by another thread

@@ -108,8 +108,10 @@ class Effects:
             case Message(sender=sender, mentions=names) | Action(sender=sender, mentions=names):
                 if names:
                     mentions.add(self._connection, entry, seq, sender, names)
-            case TagsSent() | MessageRemoved() | Edit() | ServerKicked() | Announced() | Damaged():
+            case TagsSent() | MessageRemoved() | Edit() | Announced() | Damaged():
                 pass
+            case ServerKicked(name=name):
+                self._writes.end_tickets(fold(name))
             case Unsay(about=about):
                 self._unpin(group, about)
                 self._run(delete(schema.reactions).where(_at(schema.reactions, group, about)))

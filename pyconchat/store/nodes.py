@@ -18,13 +18,23 @@ from pyconchat.domain.decisions import SERVER
 from pyconchat.domain.errors import LeaseLost
 from pyconchat.domain.events import Entry
 from pyconchat.domain.names import Key, Name, fold
-from pyconchat.domain.stored import AccountState, Caught, NodeRecord, Online, OnlineRecord
-from pyconchat.store import catching_up, schema
+from pyconchat.domain.stored import (
+    AccountState,
+    Caught,
+    DirectFiles,
+    NodeRecord,
+    Online,
+    OnlineRecord,
+    TicketRecord,
+)
+from pyconchat.store import catching_up, files, schema
 from pyconchat.store.account_state import read_account
 from pyconchat.store.engines import READ_SECONDS, BadStore
 from pyconchat.store.online import OnlineRows
 from pyconchat.store.sharing import Sharing, count_up, lock_name
+from pyconchat.store.tickets import TicketRows
 from pyconchat.store.transactions import Writer
+from pyconchat.store.wrong_passwords import WrongPasswordRows
 
 __all__ = ["LEASE", "NodeStore"]
 
@@ -62,6 +72,8 @@ class NodeStore:
         self._here: dict[Key, OnlineRecord] = {}  # the users online at this node
         self._now: ColumnElement[int] = sql(_NOW[dialect.name])
         self._online = OnlineRows(dialect)
+        self._tickets = TicketRows(self._now)
+        self._wrong = WrongPasswordRows(self._now)
 
     def begin(self, name: str) -> int:
         incarnation = secrets.randbits(63)
@@ -189,6 +201,40 @@ class NodeStore:
             revision: int = connection.execute(newest).scalar_one()
             owners = connection.scalars(changed.order_by(_changes.revision, _changes.owner))
             return revision, [Key(owner) for owner in owners]
+
+    def add_ticket(self, ticket: TicketRecord, seconds: float, most: int) -> None:
+        with self._writer.transaction() as connection:
+            self._tickets.add(connection, ticket, seconds, most)
+
+    def ticket(self, digest: str) -> TicketRecord | None:
+        with self._writer.reading(READ_SECONDS) as connection:
+            return self._tickets.find(connection, digest)
+
+    def end_ticket(self, digest: str) -> None:
+        with self._writer.transaction() as connection:
+            self._tickets.end(connection, digest)
+
+    def private_files(self, conversation: int) -> DirectFiles | None:
+        with self._writer.snapshot(READ_SECONDS) as connection:
+            return files.read_private(connection, conversation)
+
+    def known_files(self, ids: Sequence[str]) -> set[str]:
+        with self._writer.reading(READ_SECONDS) as connection:
+            return files.read_known(connection, ids)
+
+    def shared_bytes(self, name: Name, since: int, quota: str) -> int:
+        with self._writer.reading(READ_SECONDS) as connection:
+            return files.read_bytes(connection, name, since, quota)
+
+    def add_wrong_passwords(self, keys: Collection[str], seconds: float) -> None:
+        with self._writer.transaction() as connection:
+            self._wrong.add(connection, keys, seconds)
+
+    def wrong_passwords(
+        self, keys: Collection[str], seconds: float, most: int
+    ) -> dict[str, list[float]]:
+        with self._writer.reading(READ_SECONDS) as connection:
+            return self._wrong.ages(connection, keys, seconds, most)
 
     def _count(self, connection: Connection, more: int) -> int:
         """Add *more* to the count of this node's online records; return it."""

@@ -42,6 +42,7 @@ accounts = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("last_login_at", BigInteger),
     Column("last_seen_at", BigInteger),  # the end of the last session
+    Column("ended_at", BigInteger, nullable=False, server_default="0"),  # by /quit everywhere
 )
 
 server_bans = Table(
@@ -256,6 +257,9 @@ files = Table(
     Column("at", BigInteger, nullable=False),
     Column("guest", Boolean, nullable=False),
     Column("quota", String(64), nullable=False, server_default=""),  # see `FileShared`
+    Index("files_id", "id"),
+    Index("files_by", "by"),
+    Index("files_quota", "quota"),
 )
 
 # The invite codes of groups. digest: the SHA-256 of the code. used: how many uses are used up.
@@ -369,4 +373,32 @@ counters = Table(
     metadata,
     Column("name", String(32), primary_key=True),
     Column("value", BigInteger, nullable=False),
+)
+
+# The tickets that the nodes have issued. place: see `TicketRecord`. number: the file to download; 0
+# for an upload. quota: as in `files`. ends: milliseconds since the epoch, by the database's clock.
+# In PostgreSQL the table is unlogged: a crash empties it, and people get another ticket.
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # the SHA-256 of the ticket
+    Column("party", String(80), nullable=False),
+    Column("place", String(81), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("quota", String(64), nullable=False),
+    Column("ends", BigInteger, nullable=False),
+    Index("tickets_party", "party"),
+    Index("tickets_ends", "ends"),
+)
+
+# The wrong passwords of the last minute at all nodes, by address, and by account or group. In
+# PostgreSQL the table is unlogged.
+wrong_passwords = Table(
+    "wrong_passwords",
+    metadata,
+    Column("key", String(100), nullable=False),
+    Column("at", BigInteger, nullable=False),  # by the database's clock
+    Index("wrong_passwords_key", "key", "at"),
+    Index("wrong_passwords_at", "at"),
 )

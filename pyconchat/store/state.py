@@ -43,6 +43,7 @@ __all__ = [
     "read_closed",
     "read_cursors",
     "read_direct",
+    "read_file",
     "read_groups",
     "read_mentions",
     "read_server",
@@ -112,7 +113,7 @@ def _read_groups(
         quiet = Quiet(Name(row.name), Name(row.by), row.at, row.until)
         found[row.conversation].state.quieted.append(quiet)
     for row in _rows(connection, schema.files, "number", chosen, values):
-        found[row.conversation].state.files.append(_file(row))
+        found[row.conversation].state.files.append(read_file(row))
     for row in _rows(connection, schema.pins, "since", chosen, values):
         found[row.conversation].state.pins.append(Pin(row.seq, Name(row.by)))
     for row in _rows(connection, schema.invite_codes, "number", chosen, values):
@@ -300,7 +301,7 @@ def _query_rows(table: Table, order: str, chosen: ColumnElement[bool]) -> Select
 def _closed_files(connection: Connection) -> dict[int, list[SharedFile]]:
     found: dict[int, list[SharedFile]] = {}
     for row in _rows(connection, schema.files, "number", _CLOSED, {}):
-        found.setdefault(row.conversation, []).append(_file(row))
+        found.setdefault(row.conversation, []).append(read_file(row))
     return found
 
 
@@ -328,11 +329,12 @@ def _direct_files(connection: Connection) -> dict[int, DirectFiles]:
     )
     for row in connection.execute(private):
         if row.conversation in found:
-            found[row.conversation].files.append(_file(row))
+            found[row.conversation].files.append(read_file(row))
     return found
 
 
-def _file(row: Row[Any]) -> SharedFile:
+def read_file(row: Row[Any]) -> SharedFile:
+    """Return the file of a row of `schema.files`."""
     return SharedFile(
         number=row.number,
         name=SafeText(row.name),
@@ -379,12 +381,13 @@ def read_accounts(connection: Connection, only: Key | None = None) -> list[Accou
         accounts.created_at,
         accounts.last_login_at,
         accounts.last_seen_at,
+        accounts.ended_at,
     )
     if only is not None:
         query = query.where(accounts.key == only)
     keys = _public_keys(connection, only)
     return [
-        AccountRecord(*row, keys=tuple(keys.get(fold(row[0]), ())))
+        AccountRecord(*row[:-1], keys=tuple(keys.get(fold(row[0]), ())), ended_at=row[-1])
         for row in connection.execute(query)
     ]
 

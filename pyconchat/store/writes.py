@@ -138,6 +138,7 @@ class Writes:
             case MoveKeys(old=old, new=new):
                 keys = schema.keys
                 self._run(update(keys).where(keys.c.owner == old).values(owner=new))
+                change_rows(self._connection, schema.tickets, {"party": old}, party=new)
             case SaveToken(owner=owner, digest=digest):
                 self._save_token(owner, digest, at)
             case UseToken(digest=digest):
@@ -149,6 +150,7 @@ class Writes:
                 self._run(delete(schema.tokens).where(schema.tokens.c.digest == digest))
             case EndTokens(owner=owner):
                 self.end_tokens(owner)
+                self.change_account(owner, ended_at=at)
             case SaveKey(owner=owner, key=key):
                 row = {
                     "owner": fold(owner),
@@ -186,6 +188,7 @@ class Writes:
                 self.changed.add(fold(owner))
             case (
                 SetPassword(owner=key)
+                | EndTokens(owner=key)
                 | Ignore(owner=key)
                 | SaveSetting(owner=key)
                 | Mute(owner=key)
@@ -203,7 +206,6 @@ class Writes:
                 | SaveToken()
                 | UseToken()
                 | EndToken()
-                | EndTokens()
                 | UseKey()
                 | NoteLogin()
                 | NoteSeen()
@@ -221,8 +223,13 @@ class Writes:
         change_rows(self._connection, schema.accounts, {"key": owner}, **values)
 
     def end_tokens(self, owner: Key) -> None:
-        """Delete all session tokens of *owner*."""
+        """Delete all session tokens of *owner*, and the tickets."""
         delete_rows(self._connection, schema.tokens, owner=owner)
+        self.end_tickets(owner)
+
+    def end_tickets(self, owner: Key) -> None:
+        """Delete all tickets of the registered account *owner*."""
+        delete_rows(self._connection, schema.tickets, party=owner)
 
     def _save_token(self, owner: Key, digest: str, at: int) -> None:
         """Add a token, and delete the least recently used ones of *owner*."""
@@ -246,6 +253,7 @@ class Writes:
             self._run(update(tokens).where(tokens.c.digest == digest).values(used_at=at - nth))
 
     def _delete_account(self, owner: Key, party: str) -> None:
+        self.end_tickets(owner)
         self._run(delete(schema.accounts).where(schema.accounts.c.key == owner))
         tables = (schema.tokens, schema.cursors, schema.ignores, schema.keys)
         own = (

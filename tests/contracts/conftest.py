@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -76,3 +76,38 @@ def store(url: str, tmp_path: Path) -> Iterator[SqlStore]:
     store.open()
     yield store
     store.close()
+
+
+# Several nodes on one database.
+
+
+@pytest.fixture
+def opened(url: str, tmp_path: Path) -> Iterator[Callable[[], SqlStore]]:
+    """Return a function that opens one more store on the same database."""
+    copy_empty(tmp_path)
+    stores: list[SqlStore] = []
+
+    def open_store() -> SqlStore:
+        stores.append(share_statements(SqlStore(url, shared=True)))
+        stores[-1].open()
+        return stores[-1]
+
+    yield open_store
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def one(opened: Callable[[], SqlStore]) -> SqlStore:
+    """The store of the node "one"."""
+    store = opened()
+    store.nodes.begin("one")
+    return store
+
+
+@pytest.fixture
+def two(one: SqlStore, opened: Callable[[], SqlStore]) -> SqlStore:
+    """The store of the node "two" on the same database."""
+    store = opened()
+    store.nodes.begin("two")
+    return store

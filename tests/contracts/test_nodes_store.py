@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import func, select, text, update
@@ -14,6 +13,7 @@ from pyconchat.domain.decisions import (
     Decision,
     DeleteAccount,
     Detach,
+    EndTokens,
     Ignore,
     MarkRead,
     Mute,
@@ -64,45 +64,12 @@ from tests.contracts.building import (
     store_events,
     texts,
 )
-from tests.support.stores import copy_empty, share_statements
 
 A, B = fold(ALICE.name), fold(BOB.name)
 GUEST = "gus~1"
 """The party of a guest."""
 
 KEY = PublicKey("ssh-ed25519", "AAAA", "laptop", AT)
-
-
-@pytest.fixture
-def opened(url: str, tmp_path: Path) -> Iterator[Callable[[], SqlStore]]:
-    """Return a function that opens one more store on the same database."""
-    copy_empty(tmp_path)
-    stores: list[SqlStore] = []
-
-    def open_store() -> SqlStore:
-        stores.append(share_statements(SqlStore(url, shared=True)))
-        stores[-1].open()
-        return stores[-1]
-
-    yield open_store
-    for store in stores:
-        store.close()
-
-
-@pytest.fixture
-def one(opened: Callable[[], SqlStore]) -> SqlStore:
-    """The store of the node "one"."""
-    store = opened()
-    store.nodes.begin("one")
-    return store
-
-
-@pytest.fixture
-def two(one: SqlStore, opened: Callable[[], SqlStore]) -> SqlStore:
-    """The store of the node "two" on the same database."""
-    store = opened()
-    store.nodes.begin("two")
-    return store
 
 
 def names(store: SqlStore) -> list[str]:
@@ -414,6 +381,7 @@ def test_an_account(one: SqlStore, two: SqlStore) -> None:
 
 CHANGES: list[Write] = [
     SetPassword(A, "new"),
+    EndTokens(A),
     Ignore(A, BOB.name, True),
     SaveSetting(A, "bell", False),
     Mute(A, 2, True),

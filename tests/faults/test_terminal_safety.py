@@ -29,7 +29,7 @@ from tests.faults.hostile import (
 )
 from tests.support.safety import problems, unsafe
 from tests.support.servers import Server
-from tests.support.users import KINDS, User, UserOf, users
+from tests.support.users import ALL_KINDS, KINDS, User, UserOf, users
 
 TOML = '[doors]\nweb = ["tcp:0:interface=127.0.0.1"]\n[files]\nfree_disk = 0\n'
 pytestmark = pytest.mark.server(scope="module", toml=TOML)
@@ -78,7 +78,7 @@ def outcome(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> 
     """Have hostile users of every kind try everything, and readers of every kind read it."""
     server = shared_server
     code = server.says(r"operator: type /claim (\S+)").group(1)
-    with users(server, tmp_path_factory.mktemp("users")) as user:
+    with users(server, tmp_path_factory.mktemp("users"), ALL_KINDS) as user:
         senders = [hostile(server, kind, user) for kind, hostile in SENDERS.items()]
         readers = Readers(server, user)
         senders[0].does(f"/claim {code}", None)

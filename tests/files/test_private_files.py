@@ -66,12 +66,15 @@ class Pair:
             self.sharing.offer(who.account, who.session.peer.network, place, SafeText(name))
         )
         assert isinstance(ticket, Ticket)
+        self.result_of(self.sharing.issue(ticket))
         return ticket
 
     def download(self, who: TestUser, other: TestUser, which: str = "1") -> Ticket:
         """Return a ticket for a download of *who*."""
         place = self.result_of(self.sharing.private_files(who.account, other.account))
-        return self.sharing.ticket_for(who.account, "192.0.2.1", place, which)
+        ticket = self.sharing.ticket_for(who.account, "192.0.2.1", place, which)
+        self.result_of(self.sharing.issue(ticket))
+        return ticket
 
     def upload(self, ticket: Ticket, data: bytes = b"abc") -> Any:
         """Begin the upload of *ticket*, and store its bytes."""
@@ -87,7 +90,8 @@ class Pair:
     def is_good(self, ticket: Ticket) -> bool:
         """Return whether *ticket* is accepted."""
         try:
-            return self.sharing.redeem(ticket.token, ticket.file is None) is ticket
+            redeeming = self.sharing.redeem(ticket.token, ticket.file is None)
+            return self.result_of(redeeming) is ticket
         except Refused:
             return False
 

@@ -87,7 +87,18 @@ class Room:
             self.sharing.offer(who.account, who.session.peer.network, self.place, SafeText(name))
         )
         assert isinstance(ticket, Ticket)
+        self.result_of(self.sharing.issue(ticket))
         return ticket
+
+    def download(self, who: TestUser) -> Ticket:
+        """Return a ticket for a download of the first file."""
+        ticket = self.sharing.ticket_for(who.account, "192.0.2.1", self.place, "1")
+        self.result_of(self.sharing.issue(ticket))
+        return ticket
+
+    def redeem(self, token: str, upload: bool) -> Any:
+        """Return the ticket of *token*."""
+        return self.result_of(self.sharing.redeem(token, upload))
 
     def share(self, who: TestUser, name: str = "notes.pdf", data: bytes = b"abc") -> Any:
         """Share a file, and return it."""
@@ -110,15 +121,15 @@ def test_a_ticket_lasts_an_hour(room: Callable[..., Room]) -> None:
     here = room()
     here.share(here.alice)
     sending = here.ticket(here.bob)
-    fetching = here.sharing.ticket_for(here.bob.account, "192.0.2.1", here.place, "1")
+    fetching = here.download(here.bob)
     assert len(sending.token) == len(fetching.token) == 32
     here.clock.advance(HOUR - 1)
-    assert here.sharing.redeem(sending.token, True) is sending
-    assert here.sharing.redeem(fetching.token, False) is fetching
+    assert here.redeem(sending.token, True) is sending
+    assert here.redeem(fetching.token, False) is fetching
     here.clock.advance(1)
     for token, upload in ((sending.token, True), (fetching.token, False)):
         with pytest.raises(Refused) as caught:
-            here.sharing.redeem(token, upload)
+            here.redeem(token, upload)
         assert caught.value.code is Code.BAD_TOKEN
 
 
@@ -126,10 +137,10 @@ def test_an_upload_ticket_is_for_one_file(room: Callable[..., Room]) -> None:
     """When its file is shared, the ticket is refused."""
     here = room()
     ticket = here.ticket(here.alice)
-    upload = here.result_of(here.sharing.begin(here.sharing.redeem(ticket.token, True), 0, 0))
+    upload = here.result_of(here.sharing.begin(here.redeem(ticket.token, True), 0, 0))
     here.result_of(here.sharing.share(upload, ""))
     with pytest.raises(Refused):
-        here.sharing.redeem(ticket.token, True)
+        here.redeem(ticket.token, True)
 
 
 @pytest.mark.parametrize("how", ["/kick bob", "/ban bob", "/remove 1"])
@@ -137,10 +148,10 @@ def test_a_ticket_needs_the_right_behind_it(room: Callable[..., Room], how: str)
     """It is refused when its owner is not a member any more, or the file was removed."""
     here = room()
     here.share(here.alice)
-    ticket = here.sharing.ticket_for(here.bob.account, "192.0.2.1", here.place, "1")
+    ticket = here.download(here.bob)
     here.alice.types(how)
     with pytest.raises(Refused):
-        here.sharing.redeem(ticket.token, False)
+        here.redeem(ticket.token, False)
 
 
 def test_the_ticket_of_a_guest_who_disconnected(room: Callable[..., Room]) -> None:
@@ -149,11 +160,11 @@ def test_the_ticket_of_a_guest_who_disconnected(room: Callable[..., Room]) -> No
     here.share(here.alice)
     guest = TestUser(here.chat, "carol")
     guest.types("/join tea")
-    ticket = here.sharing.ticket_for(guest.account, "192.0.2.1", here.place, "1")
+    ticket = here.download(guest)
     guest.leaves()
     TestUser(here.chat, "carol").types("/join tea")
     with pytest.raises(Refused):
-        here.sharing.redeem(ticket.token, False)
+        here.redeem(ticket.token, False)
 
 
 def test_a_guest_with_the_name_of_an_earlier_guest(room: Callable[..., Room]) -> None:
@@ -347,11 +358,11 @@ def test_a_deleted_group(store: SqlStore, clock: Clock, tmp_path: Path) -> None:
     here = Room(store, clock, tmp_path / "files", FilesConfig(account_bytes=1000))
     here.share(here.bob, data=b"x" * 400)
     file = here.tea.group.files[1]  # type: ignore[attr-defined]
-    ticket = here.sharing.ticket_for(here.bob.account, "192.0.2.1", here.place, "1")
+    ticket = here.download(here.bob)
     here.chat.decide(here.tea, lambda group: [GroupClosed(Name("alice"))])  # type: ignore[arg-type]
     here.alice.tick()
     with pytest.raises(Refused):
-        here.sharing.redeem(ticket.token, upload=False)
+        here.redeem(ticket.token, upload=False)
     there = make_chat(store, clock, here.chat.config)
     sharing = FileSharing(there, Storage(tmp_path / "files"), maybeDeferred)
     sharing.start(store.load().closed_files, {})
@@ -390,7 +401,7 @@ def test_a_path_without_a_file_name(typed: str) -> None:
 
 def tickets_of(here: Room, who: TestUser) -> list[Ticket]:
     """Return a ticket of *who* for an upload, and one for a download."""
-    fetching = here.sharing.ticket_for(who.account, "192.0.2.1", here.place, "1")
+    fetching = here.download(who)
     return [here.ticket(who), fetching]
 
 
@@ -399,7 +410,7 @@ def are_good(here: Room, tickets: list[Ticket]) -> bool:
     good = []
     for ticket in tickets:
         try:
-            good.append(here.sharing.redeem(ticket.token, ticket.file is None) is ticket)
+            good.append(here.redeem(ticket.token, ticket.file is None) is ticket)
         except Refused:
             good.append(False)
     assert len(set(good)) == 1

@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.nodes import Node
+from pyconchat.config import Config
 from pyconchat.files import FileSharing
 from pyconchat.store import SqlStore
 from tests.support.connections import TestConnection
@@ -27,13 +28,19 @@ class NodeServer(MemoryServer):
     """One node: a chat with its doors in memory."""
 
     def __init__(
-        self, url: str, name: str, network: Network, clock: Clock, files: FilesOf | None = None
+        self,
+        url: str,
+        name: str,
+        network: Network,
+        clock: Clock,
+        files: FilesOf | None = None,
+        config: Config | None = None,
     ) -> None:
         self.name = name
         self.own_store = share_statements(SqlStore(url, shared=True))
         self.own_store.open()
         node = Node(name, self.own_store.nodes, partial(network.bus, name), name)
-        super().__init__(self.own_store, clock, files=files, node=node)
+        super().__init__(self.own_store, clock, config, files, node=node)
 
     def end(self) -> None:
         """Stop as an administrator would."""
@@ -53,7 +60,7 @@ class NodeServer(MemoryServer):
 class Cluster:
     """The nodes ``a``, ``b``, … of one empty database in *folder*.
 
-    *files* makes the files of each chat.
+    *files* makes the files of each chat; they have the same *config*.
     """
 
     def __init__(
@@ -63,10 +70,12 @@ class Cluster:
         count: int = 2,
         seed: int = 0,
         files: FilesOf | None = None,
+        config: Config | None = None,
     ) -> None:
         copy_empty(folder)
         self.database = folder / "pyconchat.db"
         self.files = files
+        self.config = config
         self.clock = clock
         self.network = Network(clock, seed, NO_FAULTS)
         self.nodes: list[NodeServer] = []
@@ -76,7 +85,7 @@ class Cluster:
     def add(self, name: str) -> NodeServer:
         """Start one more node."""
         url = f"sqlite:///{self.database}"
-        node = NodeServer(url, name, self.network, self.clock, self.files)
+        node = NodeServer(url, name, self.network, self.clock, self.files, self.config)
         self.nodes.append(node)
         return node
 

@@ -164,6 +164,21 @@ def test_what_one_device_mutes_or_ignores_holds_at_the_other_node(cluster: Clust
     assert "while he is ignored" not in tablet.sees()
 
 
+def test_quit_everywhere_ends_the_sessions_at_the_other_node(cluster: Cluster) -> None:
+    """Also if the node has not heard of it; the next logins last."""
+    people = [cluster.person(node, "alice", "password") for node in (0, 0, 1)]
+    cluster.settle()
+    cluster.cut()
+    people[0].types("/quit everywhere")
+    cluster.settle(35)
+    for each in people[1:]:
+        assert "You have quit everywhere, on another device." in each.sees()
+    again = [cluster.person(node, "alice", "password") for node in (1, 0)]
+    cluster.settle(35)
+    for each in again:
+        assert "Online: " in each.types("/who").sees()
+
+
 def test_an_away_text_of_another_node_is_safe_for_a_terminal(cluster: Cluster) -> None:
     """Whoever can write to the bus cannot write to terminals."""
     alice = cluster.person(0, "alice", "password")

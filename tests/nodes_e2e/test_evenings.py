@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.scenarios import test_evening, test_five_systems
-from tests.support.clusters import ServerCluster, running_nodes
-from tests.support.users import ClientUser, JsonUser, SocketUser, User, UserOf, users
+from tests.scenarios import test_evening, test_five_systems, test_irc
+from tests.support.clusters import ServerCluster
+from tests.support.irc_sockets import Connect
+from tests.support.users import UserOf
 
-BUS_SECONDS = 0.1
-"""Seconds in which a node tells the others who is there, on a busy machine."""
+every_door = pytest.mark.nodes(count=2, bus="redis", doors=True)
 
-
-@pytest.fixture
-def server(tmp_path: Path, postgresql_url: str) -> Iterator[ServerCluster]:
-    with running_nodes(tmp_path, postgresql_url, 3) as nodes:
-        yield nodes
-        assert nodes.tracebacks() == []
-
-
-@pytest.fixture
-def user(
-    server: ServerCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[UserOf]:
-    for kind in (SocketUser, JsonUser, ClientUser):
-        monkeypatch.setattr(kind, "types", _slowly(kind.types))
-        monkeypatch.setattr(kind, "logs_in", _slowly(kind.logs_in))
-    with users(server, tmp_path) as connect:  # type: ignore[arg-type]
-        yield connect
-
-
-def _slowly(act: Callable[..., None]) -> Callable[..., None]:
-    """Act as slowly as people: who is online, away or banned elsewhere is known a moment later."""
-
-    def slowly(self: User, *given: str, **more: object) -> None:
-        time.sleep(BUS_SECONDS)
-        act(self, *given, **more)
-
-    return slowly
+# Over NOTIFY: nc, telnet, programs and the client.
 
 
 def test_an_evening(user: UserOf) -> None:
-    test_evening.test_an_evening(user, "nc")
-    test_evening.test_an_evening(user, "json")
+    test_evening.spend_evening(user, "json", "client", "nc", "telnet")
 
 
 def test_groups_with_an_admin(user: UserOf) -> None:
@@ -65,10 +34,45 @@ def test_rooms_and_private_messages(user: UserOf) -> None:
     test_five_systems.test_system_d_rooms_and_private_messages(user, "client", "nc")
 
 
-def test_administrators(user: UserOf, server: ServerCluster) -> None:
-    test_five_systems.test_system_e_administrators(
-        user,
-        server,  # type: ignore[arg-type]
-        "nc",
-        "json",
-    )
+def test_administrators(user: UserOf, cluster: ServerCluster) -> None:
+    code = cluster.says(test_five_systems.CLAIM)[1]
+    test_five_systems.act_as_administrators(user, code, "nc", "json")
+
+
+# Over Redis: SSH, the web and IRC.
+
+
+@pytest.mark.nodes(bus="redis", doors=True)
+def test_an_evening_at_other_doors(user: UserOf) -> None:
+    test_evening.spend_evening(user, "web", "ssh", "tls", "web")
+
+
+@pytest.mark.nodes(bus="redis", doors=True)
+def test_an_evening_by_irc(irc: Connect, user: UserOf) -> None:
+    test_irc.spend_evening(irc, user, "web")
+
+
+@every_door
+def test_groups_with_an_admin_at_other_doors(user: UserOf) -> None:
+    test_five_systems.test_system_a_groups_with_an_admin(user, "ssh", "web")
+
+
+@every_door
+def test_by_number_at_other_doors(user: UserOf) -> None:
+    test_five_systems.act_by_number(user, "web", "ssh")
+
+
+@every_door
+def test_groups_with_passwords_at_other_doors(user: UserOf) -> None:
+    test_five_systems.test_system_c_groups_with_passwords(user, "ssh", "web")
+
+
+@every_door
+def test_rooms_and_private_messages_at_other_doors(user: UserOf) -> None:
+    test_five_systems.test_system_d_rooms_and_private_messages(user, "ssh", "web")
+
+
+@every_door
+def test_administrators_at_other_doors(user: UserOf, cluster: ServerCluster) -> None:
+    code = cluster.says(test_five_systems.CLAIM)[1]
+    test_five_systems.act_as_administrators(user, code, "ssh", "web")

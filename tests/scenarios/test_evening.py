@@ -15,9 +15,17 @@ BY_LINES = {*LINE_KINDS, "tls"}
 @pytest.mark.parametrize("kind", ALL_KINDS)
 def test_an_evening(user: UserOf, kind: str) -> None:
     """What three people do in a group and in private reads right, to a newcomer too."""
-    a, b, c, d = (f"{name}-{kind}" for name in ("alice", "bob", "carol", "dave"))
-    tea = f"tea-{kind}"
-    alice, bob, carol = (user(kind, name, f"secret of {name}") for name in (a, b, c))
+    spend_evening(user, kind, kind, kind, kind)
+
+
+def spend_evening(user: UserOf, at_alice: str, at_bob: str, at_carol: str, at_dave: str) -> None:
+    """Let alice, bob, carol and dave spend the evening, each with a kind of program."""
+    a, b, c, d = (f"{name}-{at_alice}" for name in ("alice", "bob", "carol", "dave"))
+    tea = f"tea-{at_alice}"
+    alice, bob, carol = (
+        user(kind, name, f"secret of {name}")
+        for kind, name in ((at_alice, a), (at_bob, b), (at_carol, c))
+    )
     alice.types(f"/create {tea} open")
     alice.sees(f"You are in {tea} (number ")
     for each in (bob, carol):
@@ -35,11 +43,11 @@ def test_an_evening(user: UserOf, kind: str) -> None:
     bob.sees(f"{a}: nothing for you\n")
     alice.types(f"tea, {c}?")
     before = carol.sees(f"{a} (in {tea}): tea, {c}?\n")
-    assert kind not in BY_LINES or "nothing for you" not in before
+    assert at_carol not in BY_LINES or "nothing for you" not in before
     carol.types("/mentions")
     carol.sees(f"{a} (in {tea}): tea, {c}?\n")
     carol.types(f"/join {tea}", f"/mute {tea} off")
-    if kind in BY_LINES:
+    if at_carol in BY_LINES:
         carol.sees(f"2 new in {tea}, 1 for you")
         carol.sees(f"{a}: nothing for you\n")
     carol.sees(f"* {tea} is no longer muted.\n")
@@ -92,7 +100,7 @@ def test_an_evening(user: UserOf, kind: str) -> None:
     alice.sees(": cooking\n")
 
     # A newcomer, and a second device of two people.
-    dave = user(kind, d, f"secret of {d}")
+    dave = user(at_dave, d, f"secret of {d}")
     dave.types(f"/join {tea}")
     dave.sees(f"* You are in {tea} (number ")
     dave.sees(f'Pinned #16: {b} "it is fixed"\n')
@@ -101,11 +109,11 @@ def test_an_evening(user: UserOf, kind: str) -> None:
     assert f'{b} ↪ {c} "the kettle is broken": it is fixed' in told
     assert "kettel" not in told
     assert "my secret" not in told
-    phone = user(kind, b, f"secret of {b}")
+    phone = user(at_bob, b, f"secret of {b}")
     phone.types(f"/history @{a}")
     phone.sees(f"{a} (private): just us\n")
     phone.sees(f"{b} (private to {a}): only us\n")
-    tablet = user(kind, c, f"secret of {c}")
+    tablet = user(at_carol, c, f"secret of {c}")
     tablet.types("/set", "/mentions")
     tablet.sees("* Your settings: times off, bell off, joins off.\n")
     tablet.sees(f"{a} (in {tea}): tea, {c}?\n")

@@ -14,8 +14,11 @@ from tests.support.users import PAIRS, UserOf
 
 MENU = "1 join a group   2 create a group   3 exit"
 
-NOT_HERE = {"client": "There is no file notes.pdf here."}
+NOT_HERE = {"client": "There is no file notes.pdf here.", "ssh": "scp ", "web": " 127.0.0.1:"}
 """What a user sees who shares a file that does not exist; other kinds get a command to paste."""
+
+PROGRAMS = ("json", "web")
+"""Kinds that send a request anew, with the new answer, after a wrong one."""
 
 pytestmark = pytest.mark.parametrize(("one", "other"), PAIRS)
 
@@ -160,7 +163,7 @@ def test_system_c_groups_with_passwords(user: UserOf, one: str, other: str) -> N
     bob.sees("Password of 42: ")
     bob.types("wrong")
     bob.sees("That is not the password of 42.")
-    if other == "json":  # a program sends its request anew
+    if other in PROGRAMS:
         bob.types("1")
         bob.sees("Group: ")
         bob.types("42")
@@ -238,7 +241,15 @@ def test_system_d_rooms_and_private_messages(user: UserOf, one: str, other: str)
 
 def test_system_e_administrators(user: UserOf, server: Server, one: str, other: str) -> None:
     """Administrators have passwords; only they kick and ban, which is announced."""
-    code = server.says(r"operator: type /claim (\S+)").group(1)
+    act_as_administrators(user, server.says(CLAIM)[1], one, other)
+
+
+CLAIM = r"operator: type /claim (\S+)"
+"""The code in the log."""
+
+
+def act_as_administrators(user: UserOf, code: str, one: str, other: str) -> None:
+    """Let root, who has the claim *code*, kick and ban mallory."""
     root = user(one, "root", "secret of root")
     root.types(f"/claim {code}")
     root.sees("You are an operator now.")

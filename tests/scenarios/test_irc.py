@@ -10,37 +10,27 @@ from pathlib import Path
 import pytest
 
 from tests.support.administration import share_file
-from tests.support.irc_sockets import IrcSocket, WithIrc, ids_in
+from tests.support.irc_sockets import Connect, ids_in, irc_clients
 from tests.support.programs import Program
-from tests.support.servers import PATIENCE
+from tests.support.servers import PATIENCE, Server
 from tests.support.skips import require_program
 from tests.support.terminals import StartClient
-from tests.support.users import Visit
+from tests.support.users import UserOf, Visit
 
 PASSWORD = "a long password"
 
 
-pytestmark = pytest.mark.server(type=WithIrc)
-
-
-Connect = Callable[..., IrcSocket]
+pytestmark = pytest.mark.server(irc=True)
 
 
 @pytest.fixture
-def irc(server: WithIrc) -> Iterator[Connect]:
+def irc(server: Server) -> Iterator[Connect]:
     """Connect a client: ``irc("alice", PASSWORD)``."""
-    clients: list[IrcSocket] = []
-
-    def connect(nick: str, password: str = "", *caps: str) -> IrcSocket:
-        clients.append(IrcSocket(server, nick, password, *caps))
-        return clients[-1]
-
-    yield connect
-    for each in clients:
-        each.close()
+    with irc_clients(lambda: server.irc_port) as connect:
+        yield connect
 
 
-def test_an_evening(server: WithIrc, irc: Connect, visit: Visit) -> None:
+def test_an_evening(server: Server, irc: Connect, visit: Visit) -> None:
     """Asking, approving, talking, moderating, from both sides; and all is there after a kill."""
     for name in ("alice", "bob"):
         visit(name, PASSWORD).close()
@@ -112,10 +102,15 @@ def test_an_evening(server: WithIrc, irc: Connect, visit: Visit) -> None:
     assert "while you were out" not in plain.sees_all()
 
 
-def test_the_evening_of_all_doors(server: WithIrc, irc: Connect, visit: Visit) -> None:
+def test_the_evening_of_all_doors(irc: Connect, user: UserOf) -> None:
     """What `test_evening.py` has people do with every other program, by IRC, and one at nc."""
+    spend_evening(irc, user, "nc")
+
+
+def spend_evening(irc: Connect, user: UserOf, at_dave: str) -> None:
+    """Let alice, bob and carol spend it by IRC, and dave with another kind of program."""
     for name in ("alice", "bob", "carol"):
-        visit(name, PASSWORD).close()
+        user("nc", name, PASSWORD).close()
     caps = ("message-tags", "echo-message", "draft/message-redaction", "draft/read-marker")
     alice, bob, carol = (irc(name, PASSWORD, *caps) for name in ("alice", "bob", "carol"))
     alice.sends("create tea open")
@@ -176,8 +171,8 @@ def test_the_evening_of_all_doors(server: WithIrc, irc: Connect, visit: Visit) -
     alice.sends("WHOIS bob")
     alice.sees(" 301 alice bob cooking")
 
-    # A newcomer at nc, and second devices.
-    dave = visit("dave", PASSWORD)
+    # A newcomer at another door, and second devices.
+    dave = user(at_dave, "dave", PASSWORD)
     dave.types("/join tea")
     dave.sees('"it is fixed"')
     dave.types("/history 30")
@@ -205,7 +200,7 @@ def number_in(id: str) -> str:
     return id.partition("-")[2]
 
 
-def test_what_was_seen_is_in_the_history_once(server: WithIrc, irc: Connect, visit: Visit) -> None:
+def test_what_was_seen_is_in_the_history_once(server: Server, irc: Connect, visit: Visit) -> None:
     """A kill while people talk: every id that was seen live is read back, once, in order."""
     visit("alice", PASSWORD).close()
     caps = ("echo-message", "message-tags", "server-time", "batch", "draft/chathistory")
@@ -230,7 +225,7 @@ def test_what_was_seen_is_in_the_history_once(server: WithIrc, irc: Connect, vis
     assert len(set(stored)) == len(stored)
 
 
-def test_files(server: WithIrc, irc: Connect, enter: Callable[..., Program]) -> None:
+def test_files(server: Server, irc: Connect, enter: Callable[..., Program]) -> None:
     """A file is announced with the command that gets it, which names the line door's port."""
     alice = enter("alice")
     alice.does("/create tea open")
@@ -246,7 +241,7 @@ def test_files(server: WithIrc, irc: Connect, enter: Callable[..., Program]) -> 
 # Real clients.
 
 
-def test_weechat(server: WithIrc, irc: Connect, visit: Visit, tmp_path: Path) -> None:
+def test_weechat(server: Server, irc: Connect, visit: Visit, tmp_path: Path) -> None:
     """It logs in by SASL, joins, talks, and logs what others say."""
     program = require_program("weechat-headless")
     visit("wendy", PASSWORD).close()
@@ -309,7 +304,7 @@ HIGH = 50
 
 
 def test_irssi(
-    server: WithIrc, irc: Connect, visit: Visit, start_client: StartClient, tmp_path: Path
+    server: Server, irc: Connect, visit: Visit, start_client: StartClient, tmp_path: Path
 ) -> None:
     """A join that has to be approved, talk in both directions, and what was missed."""
     program = require_program("irssi")

@@ -1,36 +1,26 @@
-"""Several real servers on one PostgreSQL, used as one: new connections go to them in turn."""
+"""Several real servers on one PostgreSQL: each user connects to the next of them."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
 
-from tests.support.servers import PATIENCE, UNLIMITED, Server
+from tests.support.servers import PATIENCE, Server
+from tests.support.users import User
 
-__all__ = ["ServerCluster", "running_nodes"]
+__all__ = ["ServerCluster", "at_next_node", "running_nodes"]
 
 
 class ServerCluster:
-    """The servers *nodes*, whose ports are returned in turn."""
+    """The servers *nodes*, which `next` returns in turn."""
 
     def __init__(self, nodes: list[Server]) -> None:
         self.nodes = nodes
-        self._next = cycle(nodes)
-        self._next_tls = cycle(nodes)
-
-    @property
-    def port(self) -> int:
-        """Return the port of the next node."""
-        return next(self._next).port
-
-    @property
-    def tls_port(self) -> int:
-        """Return the TLS port of the next node."""
-        return next(self._next_tls).tls_port
+        self.next = cycle(nodes).__next__
 
     def log(self) -> str:
         """Return what all nodes have logged."""
@@ -49,13 +39,26 @@ class ServerCluster:
         return [line for node in self.nodes for line in node.tracebacks()]
 
 
+def at_next_node(
+    connect: Callable[[Server, Path], User],
+) -> Callable[[ServerCluster, Path], User]:
+    """Return *connect* for a cluster: it connects each user to the next node."""
+    return lambda cluster, folder: connect(cluster.next(), folder)
+
+
 @contextmanager
 def running_nodes(
-    folder: Path, url: str, count: int, constants: Mapping[str, float] | None = None
+    folder: Path,
+    url: str,
+    count: int,
+    bus: str = "",
+    doors: bool = False,
+    constants: Mapping[str, float] | None = None,
 ) -> Iterator[ServerCluster]:
-    """Run *count* nodes on the database at *url*, without limits.
+    """Run *count* nodes on the database at *url*, without limits; with all *doors* if that is true.
 
-    *constants* are values of the program, as in `Twistd`.
+    *bus* is the URL of Redis; without it they use NOTIFY. *constants* are values of the program, as
+    in `Twistd`.
     """
     nodes: list[Server] = []
     try:
@@ -63,9 +66,14 @@ def running_nodes(
             place = folder / f"node{number}"
             place.mkdir()
             toml = f'[store]\nurl = "{url}"\n[node]\nname = "node{number}"\n'
-            node = Server(place, toml, UNLIMITED, tls=True, constants=constants)
-            nodes.append(node)
-            node.start()
+            if bus:
+                toml += f'[bus]\nurl = "{bus}"\n'
+            nodes.append(
+                Server(
+                    *(place, toml), tls=True, ssh=doors, irc=doors, web=doors, constants=constants
+                )
+            )
+            nodes[-1].start()
         yield ServerCluster(nodes)
     finally:
         for node in nodes:

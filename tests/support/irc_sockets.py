@@ -1,34 +1,22 @@
-"""IRC clients at plain sockets, and a server with a port for them."""
+"""IRC clients at plain sockets."""
 
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TypeAlias
 
-from tests.support.servers import PATIENCE, Server, free_port
+from tests.support.servers import PATIENCE
 
-__all__ = ["IrcSocket", "WithIrc", "ids_in"]
-
-
-class WithIrc(Server):
-    """A server with an IRC port."""
-
-    def __init__(self, folder: Path, **options: str) -> None:
-        super().__init__(folder, **options)
-        self.irc_port = free_port()
-
-    def start(self, *options: str) -> None:
-        """Start, and listen for IRC clients, too."""
-        super().start("--irc", f"tcp:{self.irc_port}:interface=127.0.0.1", *options)
-        self.says("listening for IRC on port")
+__all__ = ["Connect", "IrcSocket", "ids_in", "irc_clients"]
 
 
 class IrcSocket:
     """A client at a plain socket, without any capability unless it asks for one."""
 
-    def __init__(self, server: WithIrc, nick: str, password: str = "", *caps: str) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", server.irc_port), PATIENCE)
+    def __init__(self, port: int, nick: str, password: str = "", *caps: str) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
         self.nick = nick
         self._received = b""
         self._seen = 0
@@ -72,6 +60,24 @@ class IrcSocket:
                 self._received += data
         whole = self._received[: self._received.rfind(b"\r\n") + 2]
         return ids_in(whole.decode())
+
+
+Connect: TypeAlias = Callable[..., IrcSocket]
+"""Connects a client: nick, password and capabilities."""
+
+
+@contextmanager
+def irc_clients(port: Callable[[], int]) -> Iterator[Connect]:
+    """Yield a function that connects clients, each to the *port* of that moment."""
+    clients: list[IrcSocket] = []
+
+    def connect(nick: str, password: str = "", *caps: str) -> IrcSocket:
+        clients.append(IrcSocket(port(), nick, password, *caps))
+        return clients[-1]
+
+    yield connect
+    for each in clients:
+        each.close()
 
 
 def ids_in(text: str) -> list[str]:

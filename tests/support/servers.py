@@ -30,6 +30,7 @@ connections_per_ip_10min = 0
 sessions_per_ip = 0
 login_attempts_per_minute = 0
 messages_per_second = 0
+groups_per_account = 100_000
 """
 
 
@@ -50,8 +51,9 @@ class Server:
     """A `twistd pyconchat` with its state in *folder*.
 
     *toml* is added to the configuration file; *limits* replaces its table of limits. With *tls* it
-    has a second port, `tls_port`, with a self-signed certificate; with *ssh*, `ssh_port` for SSH.
-    *constants* are values of the program that it has here, as in `Twistd`.
+    has a second port, `tls_port`, with a self-signed certificate; with *ssh*, *irc* and *web*,
+    `ssh_port`, `irc_port` and `web_port` of those doors. *constants* are values of the program that
+    it has here, as in `Twistd`.
     """
 
     def __init__(
@@ -61,12 +63,16 @@ class Server:
         limits: str = UNLIMITED,
         tls: bool = False,
         ssh: bool = False,
+        irc: bool = False,
+        web: bool = False,
         constants: Mapping[str, float] | None = None,
     ) -> None:
         self.folder = folder
         self.port = free_port()
         self.tls_port = free_port() if tls else 0
         self.ssh_port = free_port() if ssh else 0
+        self.irc_port = free_port() if irc else 0
+        self.web_port = free_port() if web else 0
         self.state = folder / "state"
         self._log = folder / "server.log"
         self._failures: list[str] = []  # logged before the last kill or restart
@@ -88,8 +94,10 @@ class Server:
         config.write_text(f'state = "{self.state}"\n{self._toml}\n{self._limits}')
         if self.tls_port:
             options = ("--line", f"selfsigned:{self.tls_port}:interface=127.0.0.1", *options)
-        if self.ssh_port:
-            options = ("--ssh", f"tcp:{self.ssh_port}:interface=127.0.0.1", *options)
+        for door in ("ssh", "irc", "web"):
+            port = getattr(self, f"{door}_port")
+            if port:
+                options = (f"--{door}", f"tcp:{port}:interface=127.0.0.1", *options)
         address = ("127.0.0.1", str(self.port))
         self.process = Twistd(
             ["--nodaemon", "--pidfile=", "pyconchat", "--config", str(config), *options, *address],

@@ -19,7 +19,7 @@ from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from pyconchat.client.lines import Line, LineFormatter, plain_text
 from pyconchat.domain.text import safe_text
@@ -279,7 +279,7 @@ class JsonUser(User):
 
     def __init__(self, port: int) -> None:
         super().__init__()
-        self._program = Program(port)
+        self._program = self._connect(port)
         self._formatter = LineFormatter(time.time)
         self._rendered = 0  # number of the program's objects that are in `shown`
         self._here: str | None = None  # the current group
@@ -289,6 +289,9 @@ class JsonUser(User):
         self._question: tuple[Object, list[str]] | None = (
             None  # a request that needs one more answer
         )
+
+    def _connect(self, port: int) -> Program:
+        return Program(port)
 
     def logs_in(self, name: str, password: str = "", group: str = "") -> None:
         hello = self._program.logs_in(name, password or None)
@@ -494,9 +497,12 @@ PAIRS = [*zip(KINDS, KINDS, strict=True), *zip(KINDS, [*KINDS][1:] + [*KINDS][:1
 """Kinds of two users: each kind with itself, and with another."""
 
 
+S = TypeVar("S")
+
+
 @contextmanager
 def users(
-    server: Server, folder: Path, kinds: Mapping[str, Callable[[Server, Path], User]] = ALL_KINDS
+    server: S, folder: Path, kinds: Mapping[str, Callable[[S, Path], User]]
 ) -> Iterator[UserOf]:
     """Yield a function that connects users to *server*: ``user("nc", "alice", "password")``.
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.irc_sockets import IrcSocket, WithIrc, ids_in
+from tests.support.irc_sockets import IrcSocket, ids_in
+from tests.support.servers import Server
 from tests.support.users import SocketUser
 
 pytestmark = pytest.mark.torture
@@ -19,15 +20,15 @@ CAPS = ("echo-message", "message-tags", "server-time", "batch", "draft/chathisto
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[WithIrc]:
-    server = WithIrc(tmp_path)
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path, irc=True)
     server.start()
     yield server
     server.stop()
     assert server.tracebacks() == []
 
 
-def test_kills_while_clients_talk(server: WithIrc) -> None:
+def test_kills_while_clients_talk(server: Server) -> None:
     """After fifty of them nothing that was seen is missing, and nothing is there twice."""
     owner = SocketUser(server.port)
     owner.logs_in("owner", "a long password")
@@ -36,7 +37,7 @@ def test_kills_while_clients_talk(server: WithIrc) -> None:
     owner.close()
     seen: set[str] = set()
     for _ in range(KILLS):
-        clients = [IrcSocket(server, f"c{number}", "", *CAPS) for number in range(CLIENTS)]
+        clients = [IrcSocket(server.irc_port, f"c{number}", "", *CAPS) for number in range(CLIENTS)]
         for client in clients:
             client.sends("JOIN #tea")
         for client in clients:
@@ -54,9 +55,9 @@ def test_kills_while_clients_talk(server: WithIrc) -> None:
     assert seen <= set(stored)
 
 
-def history(server: WithIrc) -> list[str]:
+def history(server: Server) -> list[str]:
     """Return all ids of the group's log, in order."""
-    owner = IrcSocket(server, "owner", "a long password", *CAPS)
+    owner = IrcSocket(server.irc_port, "owner", "a long password", *CAPS)
     stored: list[str] = []
     while True:
         after = f"msgid={stored[-1]}" if stored else "timestamp=2000-01-01T00:00:00.000Z"

@@ -196,7 +196,7 @@ class TransferDoor(LineReceiver):
     async def _begin(self, line: bytes) -> None:
         verb, *words = line.decode("ascii", "replace").split()
         upload = verb == "upload"
-        ticket = self.files.redeem(words.pop(0) if words else "", upload)
+        ticket = await self.files.redeem(words.pop(0) if words else "", upload)
         self._accept()
         offset = _number(words[0]) if words else 0
         if upload:
@@ -216,7 +216,8 @@ class TransferDoor(LineReceiver):
         """Count the connection as logged in: its ticket is good."""
         self._cancel_timer()
         self.made_progress()
-        self._counted.redeemed()
+        if self._life is not Lifecycle.GONE:
+            self._counted.redeemed()
 
     async def _begin_upload(self, ticket: Ticket, offset: int, words: list[str]) -> ITransfer:
         size = _number(words[0]) if words else None

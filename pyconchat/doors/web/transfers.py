@@ -147,7 +147,7 @@ class Transfer:
 
     async def _upload(self) -> ITransfer:
         """Begin an upload. Raises `Refused` or `HttpError`."""
-        ticket = self.files.redeem(self._ticket, True)
+        ticket = await self.files.redeem(self._ticket, True)
         offset, size = _content_range(self._request)
         set_read_size(self.connection, READ_SIZE)
         try:
@@ -161,7 +161,7 @@ class Transfer:
 
     async def _download(self) -> ITransfer:
         """Send the head of the response, and begin a download. Raises `Refused` or `HttpError`."""
-        ticket = self.files.redeem(self._ticket, False)
+        ticket = await self.files.redeem(self._ticket, False)
         file = ticket.file
         assert file is not None, "the ticket is for a download"
         tag = f'"{file.sha256[:32]}"'
