@@ -51,11 +51,15 @@ class ServerCluster:
 
 @contextmanager
 def running_nodes(
-    folder: Path, url: str, count: int, constants: Mapping[str, float] | None = None
+    folder: Path,
+    url: str,
+    count: int,
+    limits: str = UNLIMITED,
+    constants: Mapping[str, float] | None = None,
 ) -> Iterator[ServerCluster]:
-    """Run *count* nodes on the database at *url*, without limits.
+    """Run *count* nodes on the database at *url*.
 
-    *constants* are values of the program, as in `Twistd`.
+    *limits* and *constants* are as in `Server`.
     """
     nodes: list[Server] = []
     try:
@@ -63,7 +67,7 @@ def running_nodes(
             place = folder / f"node{number}"
             place.mkdir()
             toml = f'[store]\nurl = "{url}"\n[node]\nname = "node{number}"\n'
-            node = Server(place, toml, UNLIMITED, tls=True, constants=constants)
+            node = Server(place, toml, limits, tls=True, constants=constants)
             nodes.append(node)
             node.start()
         yield ServerCluster(nodes)
