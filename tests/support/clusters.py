@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
 
-from tests.support.servers import PATIENCE, Server
+from tests.support.servers import PATIENCE, UNLIMITED, Server
 from tests.support.users import User
 
 __all__ = ["ServerCluster", "at_next_node", "running_nodes"]
@@ -53,12 +53,13 @@ def running_nodes(
     count: int,
     bus: str = "",
     doors: bool = False,
+    limits: str = UNLIMITED,
     constants: Mapping[str, float] | None = None,
 ) -> Iterator[ServerCluster]:
-    """Run *count* nodes on the database at *url*, without limits; with all *doors* if that is true.
+    """Run *count* nodes on the database at *url*; with all *doors* if that is true.
 
-    *bus* is the URL of Redis; without it they use NOTIFY. *constants* are values of the program, as
-    in `Twistd`.
+    *bus* is the URL of Redis; without it they use NOTIFY. *limits* and *constants* are as in
+    `Server`.
     """
     nodes: list[Server] = []
     try:
@@ -68,12 +69,16 @@ def running_nodes(
             toml = f'[store]\nurl = "{url}"\n[node]\nname = "node{number}"\n'
             if bus:
                 toml += f'[bus]\nurl = "{bus}"\n'
-            nodes.append(
-                Server(
-                    *(place, toml), tls=True, ssh=doors, irc=doors, web=doors, constants=constants
-                )
+            node = Server(
+                *(place, toml, limits),
+                tls=True,
+                ssh=doors,
+                irc=doors,
+                web=doors,
+                constants=constants,
             )
-            nodes[-1].start()
+            nodes.append(node)
+            node.start()
         yield ServerCluster(nodes)
     finally:
         for node in nodes:

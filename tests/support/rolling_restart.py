@@ -12,11 +12,15 @@ from tests.contracts.test_fold import fold_log
 from tests.support.clusters import running_nodes
 from tests.support.crowds import GROUPS, Crowd, crowd, settle
 from tests.support.programs import Object
+from tests.support.servers import UNLIMITED
 
 __all__ = ["restart_in_turn"]
 
 MAX_WAIT = 120.0
 """Maximum seconds until all are connected: on an idle machine 220 take 3 s."""
+
+LIMITS = f"{UNLIMITED}unauthenticated = 0\nmissed_entries = 1000\n"
+"""All log in at once, and a busy machine may take long for that."""
 
 
 def restart_in_turn(folder: Path, url: str, clients: int, senders: int, people: int) -> None:
@@ -29,7 +33,7 @@ def restart_in_turn(folder: Path, url: str, clients: int, senders: int, people: 
     with closing(SqlStore(url)) as store:
         store.open_as_is()
         settle(store, file, clients, senders, people)
-    with running_nodes(folder, url, 2) as cluster:
+    with running_nodes(folder, url, 2, LIMITS) as cluster:
         with crowd([node.port for node in cluster.nodes], file) as everybody:
             everybody.waits_for(lambda report: report["live"] == everyone, MAX_WAIT)
             told = 0
