@@ -650,8 +650,12 @@ def decode(body: str | bytes) -> AnyEvent:
         return Damaged()
 
 
-COMING_AND_GOING: tuple[type[AnyEvent], ...] = (MemberJoined, MemberLeft)
-"""The events among which are all that `is_coming_or_going` is about."""
+NOT_FOR_NEWCOMERS: tuple[type[AnyEvent], ...] = (
+    *(MemberJoined, MemberLeft),
+    *(JoinRequested, RequestWithdrawn, JoinRejected),
+)
+"""The events of its past that a group does not show to newcomers: who came and went, and the
+requests, of which they could see only their own."""
 
 
 def is_coming_or_going(event: AnyEvent, reader: Key) -> bool:

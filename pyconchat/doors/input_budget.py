@@ -104,6 +104,12 @@ class _Queue:
         self._left = min(SHARED_BURST, left) - cost
         self._updated = now
 
+    def give_back(self, cost: float) -> None:
+        """Give back *cost*, which was spent for work that is not done."""
+        self.spend(-cost)
+        if self._next_turn is not None:
+            self._next_turn.reset(max(0.0, -self._left / self._share))
+
     @property
     def overdrawn(self) -> bool:
         """Return whether more was spent than there was."""
@@ -145,7 +151,7 @@ class InputBudget:
     """
 
     __slots__ = (
-        *("_burst", "_delay", "_left", "_queue", "_rate"),
+        *("_burst", "_delay", "_due", "_left", "_queue", "_rate"),
         *("_ready", "_turns", "_updated", "waiting"),
     )
 
@@ -164,6 +170,7 @@ class InputBudget:
         self._left = burst
         self._updated = turns.clock.seconds()
         self._delay: IDelayedCall | None = None  # until it is no longer overdrawn
+        self._due = 0.0  # was spent in advance, for work that waits
         self.waiting = False
 
     def pay(self, cost: float, pause: bool) -> None:
@@ -175,11 +182,14 @@ class InputBudget:
             self._wait()
 
     def pay_in_turn(self, cost: float) -> bool:
-        """Spend *cost*; return whether to wait until `ready`.
+        """Spend *cost* for work to come; return whether to wait with it until `ready`.
 
-        Also one that is within its budget waits, if all together have spent too much.
+        Also one that is within its budget waits, if all together have spent too much. If it is
+        closed before that, nobody has to wait for its work.
         """
         self.pay(cost, self._turns.within.overdrawn)
+        if self.waiting:
+            self._due += cost
         return self.waiting
 
     def begin_turn(self) -> bool:
@@ -187,6 +197,7 @@ class InputBudget:
         if self._ready is None:
             return False
         self.waiting = False
+        self._due = 0.0
         self._updated = self._turns.clock.seconds()  # no credit for the time in the queue
         self._ready()
         return True
@@ -195,6 +206,9 @@ class InputBudget:
         """Stop waiting: the connection is closed."""
         # Break the reference cycle here: the cyclic GC runs rarely.
         self._ready = None
+        due, self._due = self._due, 0.0
+        if due:
+            self._queue.give_back(due)
         if self._delay is not None:
             self._delay.cancel()
             self._delay = None

@@ -20,7 +20,7 @@ from pyconchat.chat.conversations import Conversation
 from pyconchat.chat.interfaces import ISession
 from pyconchat.domain.decisions import OPEN_END
 from pyconchat.domain.errors import NotSaved, PeerGone
-from pyconchat.domain.events import COMING_AND_GOING, Entry, is_coming_or_going
+from pyconchat.domain.events import NOT_FOR_NEWCOMERS, Entry, is_coming_or_going
 from pyconchat.domain.ignoring import as_seen
 from pyconchat.domain.names import NOBODY, Key
 from pyconchat.domain.refusals import CANNOT_READ_LOG
@@ -33,7 +33,7 @@ EARLIER = "Earlier"
 
 MAX_SEARCHED = 20_000
 """Maximum entries among which those before a join are searched for what was not a join or a leave.
-The store takes MS for that."""
+The store takes some milliseconds for all of them."""
 
 MAX_EARLIER_PAGES = 5
 """Maximum pages of those that are read, if most of them are not shown."""
@@ -143,7 +143,7 @@ class LogDelivery:
     async def deliver_earlier(self, subscription: Subscription, most: int) -> None:
         """Deliver at most *most* entries before the subscription's first one.
 
-        Joins and leaves are left out, also the reader's own.
+        Joins, leaves and requests to join are left out, also the reader's own.
         """
         if most:
             account = self._session.account
@@ -160,7 +160,7 @@ class LogDelivery:
         """Return the newest *most* entries up to *upto* that are shown to *reader*."""
         reading, found = self._chat.reading, list[Entry]()
         page = await reading.newest(
-            self._session, conversation, PAGE, MAX_SEARCHED, COMING_AND_GOING
+            self._session, conversation, PAGE, MAX_SEARCHED, NOT_FOR_NEWCOMERS
         )
         for _ in range(MAX_EARLIER_PAGES):
             shown = [
@@ -178,7 +178,7 @@ class LogDelivery:
                 last,
                 PAGE,
                 newest=True,
-                without=COMING_AND_GOING,
+                without=NOT_FOR_NEWCOMERS,
             )
         return found[-most:]
 

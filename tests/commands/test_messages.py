@@ -100,6 +100,18 @@ def test_coming_and_going_is_not_missed(tea: Tea, visit: Visit) -> None:
     assert any("newcomer has joined" in line for line in tea.alice.sees())
 
 
+@pytest.mark.parametrize("password", ["", "password d"])
+def test_a_newcomer_is_not_shown_requests(password: str, tea: Tea, visit: Visit) -> None:
+    """Not even their own, which was approved."""
+    tea.alice.types("before")
+    dave = visit("dave", password)
+    dave.types("/join tea hello")
+    tea.alice.types("/approve dave")
+    shown = dave.sees()
+    assert messages(shown) == ["alice: before"]
+    assert not [line for line in shown if "asks" in line]
+
+
 def test_two_sessions_of_one_account(tea: Tea, visit: Visit) -> None:
     """Both receive each message, and none is repeated at a later login."""
     phone = visit("bob", "password b")

@@ -11,6 +11,7 @@ from pyconchat.doors.input_budget import (
     LINE_COST,
     OVERDRAWN_SHARE,
     RATE,
+    SECURE_CONNECTION_COST,
     SHARE,
     SHARED_BURST,
     InputBudget,
@@ -139,6 +140,41 @@ def test_a_closed_connection_takes_no_turn() -> None:
     other.budget.close()
     clock.advance(0)
     assert clock.getDelayedCalls() == []
+
+
+def test_nobody_waits_for_the_work_of_closed_connections() -> None:
+    """Thousands that were opened and closed leave no debt to those who come after them."""
+    clock = Clock()
+    turns = InputTurns(clock)
+    for _ in range(5000):
+        budget = InputBudget(turns, lambda: None)
+        budget.pay_in_turn(SECURE_CONNECTION_COST)
+        budget.close()
+    passes(clock, 1)
+    ready: list[float] = []
+    for _ in range(20):
+        newcomer = InputBudget(turns, lambda: ready.append(clock.seconds()))
+        if not newcomer.pay_in_turn(SECURE_CONNECTION_COST):
+            ready.append(clock.seconds())
+    passes(clock, 20 * SECURE_CONNECTION_COST / SHARE + 0.05)
+    assert len(ready) == 20
+
+
+def test_a_wait_is_shorter_after_others_have_closed() -> None:
+    """Also one that has begun."""
+    clock = Clock()
+    turns = InputTurns(clock)
+    crowd = [InputBudget(turns, lambda: None) for _ in range(5000)]
+    for each in crowd:
+        each.pay_in_turn(SECURE_CONNECTION_COST)
+    passes(clock, 0.1)
+    ready: list[float] = []
+    newcomer = InputBudget(turns, lambda: ready.append(clock.seconds()))
+    assert newcomer.pay_in_turn(SECURE_CONNECTION_COST)
+    for each in crowd:
+        each.close()
+    passes(clock, 1)
+    assert len(ready) == 1
 
 
 def test_small_input_never_waits() -> None:
