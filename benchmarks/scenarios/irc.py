@@ -12,10 +12,15 @@ from pathlib import Path
 from benchmarks import proc
 from benchmarks.large_state import ARCHIVE, OWNER, PASSWORD, large_state
 from benchmarks.options import Failed, Options
-from benchmarks.protocols import GROUP, OPENING, TAGS, IrcProtocol, Login
+from benchmarks.protocols import GROUP, OPENING, TAGS, ChatProtocol, IrcProtocol, Login
 from benchmarks.reference_servers import REFERENCE_SERVERS, running_reference
 from benchmarks.report import Result, percentile
-from benchmarks.scenarios.one_group import GroupSize, add_sample, measure_running
+from benchmarks.scenarios.one_group import (
+    GroupSize,
+    RunningServer,
+    add_sample,
+    measure_running,
+)
 from benchmarks.server import LOOPBACK, Server, free_port, running
 from benchmarks.users import TIMEOUT, Users, names
 
@@ -86,7 +91,7 @@ def irc(options: Options) -> list[Result]:
     for members in options.members:
         for caps in REFERENCES:
             results += _fan_out(options, members, caps)
-    return [*results, _join(options), _idle(options), _history(options)]
+    return [*results, *_join(options), _idle(options), _history(options)]
 
 
 def _fan_out(options: Options, members: int, caps: str) -> list[Result]:
@@ -124,35 +129,50 @@ def _fan_out(options: Options, members: int, caps: str) -> list[Result]:
     return [*ours, *theirs]
 
 
-def _join(options: Options) -> Result:
-    result = Result("irc", f"irc: JOIN of a group of {MEMBERS:,} members", members=MEMBERS)
-    protocol = IrcProtocol("", OPENING)
+def _join(options: Options) -> list[Result]:
+    ours, theirs = (
+        Result(
+            "irc",
+            f"irc{which}: JOIN of a group of {MEMBERS:,} members",
+            members=MEMBERS,
+            reference=reference,
+        )
+        for which, reference in (("", ""), (" of inspircd", "inspircd"))
+    )
     for _ in range(options.runs):
         with _running(options) as server:
-            server.start()
-            with closing(Users(server.port, protocol)) as users:
-                first, *others = names("m", MEMBERS)
-                users.log_in([protocol.login(first, GROUP, True)], TIMEOUT)
-                timeout = 5 * GroupSize(MEMBERS, 1).login_timeout
-                users.log_in([protocol.login(name, GROUP, False) for name in others], timeout)
-                _wait_until_live(users, server.pid)
-                with _connected(server.port, "joiner") as joiner:
-                    times, cpu = [], 0.0
-                    for _ in range(JOINS):
-                        before = proc.cpu_seconds(server.pid)
-                        times.append(_ask(joiner, f"JOIN #{GROUP}", b" 366 ")[0])
-                        users.drain(0.2)
-                        cpu += proc.cpu_seconds(server.pid) - before
-                        _ask(joiner, f"PART #{GROUP}", b" PART ")
-                        users.drain(0.2)  # until all members have received it
-                server.stop()
-        times.sort()
-        result.add("to the end of the names, p50", "ms", percentile(times, 0.5) * 1e3)
-        result.add(
-            "to the end of the names, p99", "ms", percentile(times, 0.99) * 1e3, maximum=MAX_JOIN_MS
-        )
-        result.add("server's processor time", "ms", cpu / JOINS * 1e3, maximum=MAX_JOIN_MS)
-    return result
+            _join_often(ours, server, IrcProtocol("", OPENING), MAX_JOIN_MS)
+        with running_reference(options, "inspircd") as other:
+            _join_often(theirs, other, REFERENCE_SERVERS["inspircd"].protocol, None)
+    return [ours, theirs]
+
+
+def _join_often(
+    result: Result, server: RunningServer, protocol: ChatProtocol, most: float | None
+) -> None:
+    """Add the times of JOINs at *server*, with the target of at most *most* ms."""
+    server.start()
+    with closing(Users(server.port, protocol)) as users:
+        first, *others = names("m", MEMBERS)
+        users.log_in([protocol.login(first, GROUP, True)], TIMEOUT)
+        timeout = 5 * GroupSize(MEMBERS, 1).login_timeout
+        users.log_in([protocol.login(name, GROUP, False) for name in others], timeout)
+        _wait_until_live(users, server.pid)
+        with _connected(server.port, "joiner") as joiner:
+            times, cpu = [], 0.0
+            for _ in range(JOINS):
+                before = proc.cpu_seconds(server.pid)
+                times.append(_ask(joiner, f"JOIN #{GROUP}", b" 366 ")[0])
+                users.drain(0.2)
+                cpu += proc.cpu_seconds(server.pid) - before
+                _ask(joiner, f"PART #{GROUP}", b" PART ")
+                users.drain(0.2)  # until all members have received it
+        server.stop()
+    times.sort()
+    p50, p99 = (percentile(times, each) * 1e3 for each in (0.5, 0.99))
+    result.add("to the end of the names, p50", "ms", p50, maximum=most)
+    result.add("to the end of the names, p99", "ms", p99)
+    result.add("server's processor time", "ms", cpu / JOINS * 1e3, maximum=most)
 
 
 def _wait_until_live(users: Users, pid: int) -> None:

@@ -19,6 +19,7 @@ from benchmarks.users import Users, names
 __all__ = [
     "WARM_UP",
     "GroupSize",
+    "RunningServer",
     "add_sample",
     "measure",
     "measure_on",
@@ -71,7 +72,7 @@ def measure_on(
         return measure_running(server, LINE_PROTOCOL, options, size, in_flight, group_exists=True)
 
 
-class _Running(Protocol):
+class RunningServer(Protocol):
     """A server: ours at one of its ports, or a reference server."""
 
     port: int
@@ -88,7 +89,7 @@ class _Running(Protocol):
 
 
 def measure_running(
-    server: _Running,
+    server: RunningServer,
     protocol: ChatProtocol,
     options: Options,
     size: GroupSize,

@@ -133,11 +133,15 @@ class Fanout:
         self._published[conversation] = None
 
     def wake_readers(self) -> None:
-        """Wake the peers that may have received something since the last call."""
+        """Wake the peers that may have received something since the last call.
+
+        Not those of guests, whose receipt is not stored.
+        """
         published, self._published = self._published, {}
         for conversation in published:
             for session in conversation.sessions:
-                session.peer.wake()
+                if session.account.registered:
+                    session.peer.wake()
 
     # Messages and actions.
 
