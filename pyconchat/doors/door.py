@@ -322,8 +322,13 @@ class Door(DelayedLines):
         if not self.idle() and self._context.now() < until:
             self.clock.callLater(LINGER_STEP, self._await_idle, until, last)
             return
-        self.stop_receiving()
-        self._await_receipts(self._context.now() + MAX_LINGER, last)
+        # Not before the peer's own messages have come back to it: some clients wait for that.
+        self._journal.settled().addBoth(lambda _: self._end_output(last))
+
+    def _end_output(self, last: bytes) -> None:
+        if not self.ending:
+            self.stop_receiving()
+            self._await_receipts(self._context.now() + MAX_LINGER, last)
 
     def _await_receipts(self, until: float, last: bytes) -> None:
         if self.ending:

@@ -13,6 +13,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from pyconchat.domain.names import Key
+from pyconchat.domain.replies import EndWhy
 from tests.doors.test_cuts import MAX_STEPS, StepByStep
 from tests.support.irc import IrcServer
 from tests.support.stores import quick_store
@@ -155,3 +156,17 @@ def test_a_name_is_taken_before_its_guest_s_leaving_is_stored(irc: IrcServer) ->
     following.door.dataReceived(b"CAP END\r\n")
     assert irc.services.presence.online(Key("gus")), "logged in before anything was stored"
     assert [each for each in following.sees() if each.startswith(("gus", "PyconChat"))] == []
+
+
+def test_a_node_that_stops(irc: IrcServer) -> None:
+    """What was sent is posted and echoed before the last line."""
+    alice = irc.enters("alice", "echo-message")
+    alice.gets("JOIN #tea")
+    alice.receives()
+    [session] = irc.chat.presence.sessions(Key("alice"))
+    alice.door.dataReceived(b"PRIVMSG #tea :still there\r\n")
+    session.end_when_idle(EndWhy.STOPPING, "Connect again.")
+    for _ in range(10):
+        alice.waits(0.02)
+    assert alice.sees() == ["alice PRIVMSG #tea still there", "ERROR Connect again."]
+    assert not alice.wire.connected

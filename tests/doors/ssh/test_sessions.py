@@ -14,8 +14,9 @@ from twisted.conch.ssh.common import NS
 from twisted.internet.defer import Deferred
 
 from pyconchat.domain.errors import Refused
-from pyconchat.domain.names import Name
+from pyconchat.domain.names import Name, fold
 from pyconchat.domain.public_keys import key_of_blob
+from pyconchat.domain.replies import EndWhy
 from tests.doors.ssh.test_login import line_of, lists
 from tests.support.ssh_wire import DATA, PASSWORD, ServerOf, SshClient, SshServer, new_key
 
@@ -435,3 +436,24 @@ def test_times_in_the_zone_of_the_client(tea: SshServer) -> None:
     assert here == bad
     offset = time.localtime(tea.chat.now() / 1000).tm_gmtoff // 60
     assert (tokyo - here - (9 * 60 - offset)) % (24 * 60) == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "term", "last"),
+    [
+        ("", "", "* Connect again.\n"),
+        ("", "xterm", "* Connect again."),
+        ("follow tea", "", "* Connect again.\n"),
+        ("json", "", '{"type":"end","why":"stopping","text":"Connect again."}\n'),
+    ],
+)
+def test_a_node_that_stops(tea: SshServer, command: str, term: str, last: str) -> None:
+    """Each kind of session ends after a last line; then the connection ends."""
+    client = SshClient(tea).logs_in("alice")
+    client.runs(command, term=term)
+    client.sees()
+    [session] = tea.chat.presence.sessions(fold(Name("alice")))
+    session.end_when_idle(EndWhy.STOPPING, "Connect again.")
+    assert last in client.sees(5)
+    assert not tea.chat.presence.sessions(fold(Name("alice")))
+    assert client.status() is not None

@@ -7,6 +7,8 @@ import json
 import pytest
 from twisted.internet.task import Clock
 
+from pyconchat.domain.names import Key
+from pyconchat.domain.replies import EndWhy
 from pyconchat.doors.door import MAX_STALL
 from pyconchat.doors.web.socket import GONE_AFTER, MAX_FRAMES, PING_AFTER
 from pyconchat.store import SqlStore
@@ -237,3 +239,19 @@ def test_wrong_passwords(store: SqlStore, clock: Clock) -> None:
         assert answer[9:12] in (b"403", b"429")
     assert delayed
     web.stop()
+
+
+def test_a_node_that_stops(web: WebServer) -> None:
+    """What was sent is answered before the end, and the Close frame says that the server goes."""
+    user = entered(web, "alice")
+    user.objects()
+    [session] = web.services.presence.sessions(Key("alice"))
+    user.protocol.dataReceived(say(id=1, line="/create tea open") + say(id=2, line="/who"))
+    session.end_when_idle(EndWhy.STOPPING, "Connect again.")
+    for _ in range(10):
+        web.clock.advance(0.02)
+    frames = user.frames()
+    objects = [json.loads(line) for code, text in frames if code == 1 for line in text.splitlines()]
+    assert [each["re"] for each in objects if "re" in each] == [1, 2]
+    assert objects[-1] == {"type": "end", "why": "stopping", "text": "Connect again."}
+    assert frames[-1] == (8, (1001).to_bytes(2, "big"))
