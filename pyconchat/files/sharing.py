@@ -218,15 +218,18 @@ class FileSharing:
         account = await self._account(record.party)
         nodes = self._chat.nodes
         assert nodes is not None, "only nodes share tickets"
-        await nodes.know_conversations(
-            account.key
-        )  # another node may have put them out of the group
+        # Another node may have put them out of a group.
+        await nodes.know_conversations(account.key)
         place: FilePlace
         if record.place.startswith("@"):
             partner = await self._account(record.place[1:])
             place = await self.private_files(account, partner)
         else:
-            conversation = self._chat.conversations.get(int(record.place))
+            id = int(record.place)
+            if self._chat.conversations.get(id) is None:
+                await nodes.learn()  # another node has just created it
+            await nodes.know_group(id)
+            conversation = self._chat.conversations.get(id)
             if not isinstance(conversation, GroupConversation):
                 raise invalid_ticket()
             place = GroupFiles(self._chat, conversation)

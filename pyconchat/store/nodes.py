@@ -41,7 +41,9 @@ __all__ = ["LEASE", "NodeStore"]
 LEASE = 10_000
 """Milliseconds after its last renewal at which a lease expires."""
 
-_NOW = {  # in milliseconds since the epoch
+# In milliseconds since the epoch. PostgreSQL looks up `now`, which is the beginning of the
+# transaction, in an index, and `clock_timestamp` not.
+_NOW = {
     "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
 }
@@ -72,8 +74,9 @@ class NodeStore:
         self._here: dict[Key, OnlineRecord] = {}  # the users online at this node
         self._now: ColumnElement[int] = sql(_NOW[dialect.name])
         self._online = OnlineRows(dialect)
-        self._tickets = TicketRows(self._now)
-        self._wrong = WrongPasswordRows(self._now)
+        begun: ColumnElement[int] = sql(_NOW[dialect.name].replace("clock_timestamp", "now"))
+        self._tickets = TicketRows(begun)
+        self._wrong = WrongPasswordRows(begun)
 
     def begin(self, name: str) -> int:
         incarnation = secrets.randbits(63)

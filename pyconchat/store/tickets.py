@@ -30,7 +30,7 @@ _tickets = schema.tickets.c
 class TicketRows:
     """Writes and reads the table, in transactions of the caller.
 
-    *now* is the time of the database, in milliseconds since the epoch.
+    *now* is the database's time at the beginning, in milliseconds since the epoch.
     """
 
     def __init__(self, now: ColumnElement[int]) -> None:

@@ -19,7 +19,7 @@ _wrong = schema.wrong_passwords.c
 class WrongPasswordRows:
     """Writes and reads the table, in transactions of the caller.
 
-    *now* is the time of the database, in milliseconds since the epoch.
+    *now* is the database's time at the beginning, in milliseconds since the epoch.
     """
 
     def __init__(self, now: ColumnElement[int]) -> None:
