@@ -38,7 +38,8 @@ _RUNS = re.compile(rf"[^\W{_DENSE}]+")
 _FULL_WIDTH = (b"\xef\xbc", b"\xef\xbd")
 _BOUNDARY = regex.compile(r"\b", regex.WORD)
 _BREAKS = frozenset("'\u2019:")
-_ADDRESS = re.compile(r"\w[\w+.-]*://\S+|\bwww\.\S+")
+# Tried once for each run of characters: a run without an address must not cost its square.
+_ADDRESS = re.compile(r"(?<![\w+.-])[\w+.-]++://\S+|\bwww\.\S+")
 _JOINERS = frozenset("-.@")
 
 

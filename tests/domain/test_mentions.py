@@ -121,6 +121,15 @@ def test_the_longest_texts_take_little_time(piece: str) -> None:
     assert time.process_time() - begun < 0.1
 
 
+@pytest.mark.parametrize("piece", ["1", "a.", "é", "+", ":/", "w", "漢"])
+def test_addresses_are_found_in_linear_time(piece: str) -> None:
+    """In a text that has one, and a name, also long runs without one."""
+    text = "bob http://x www.y " + piece * 20_000
+    begun = time.process_time()
+    assert FINDER.find(text, MEMBERS, 1, Name("")) == ("Bob",)
+    assert time.process_time() - begun < 1
+
+
 def test_names_reader() -> None:
     """By key, not by spelling."""
     event = Message(Name("anna"), safe_text("Bob"), mentions=(Name("Bob"),))

@@ -18,6 +18,7 @@ from pyconchat.domain.names import Name, group_name, group_number, person_name
 from pyconchat.domain.text import SafeText, safe_line
 from pyconchat.doors.irc import joins
 from pyconchat.doors.irc.client import Client
+from pyconchat.doors.irc.masks import mask_pattern
 from pyconchat.doors.irc.message import Message, strip_formatting
 from pyconchat.doors.irc.refusals import refuse
 from pyconchat.render.irc_lines import SERVICE
@@ -26,6 +27,9 @@ __all__ = ["invite", "join", "kick", "knock", "list_", "names", "part", "reason_
 
 MAX_CHANNELS = 50
 """Maximum channels of one JOIN or PART."""
+
+MAX_CONDITIONS = 10
+"""Maximum names and bounds of one LIST, each of which is compared with all groups."""
 
 MAX_KICKS = 4
 """Maximum people whom one KICK puts out."""
@@ -198,15 +202,14 @@ def _conditions(text: str) -> Callable[[Group], bool]:
     """Return the test of LIST's argument: names, patterns, and bounds of the count of members."""
     tests: list[Callable[[Group], bool]] = []
     named: list[re.Pattern[str]] = []
-    for each in text.split(",") if text else ():
+    for each in text.split(",")[:MAX_CONDITIONS]:
         if re.fullmatch(r"[<>][0-9]{1,9}", each):
             bound, above = int(each[1:]), each[0] == ">"
             tests.append(_Bound(bound, above))
         elif each:
-            pattern = re.escape(each.lower()).replace(r"\*", ".*").replace(r"\?", ".")
-            named.append(re.compile(pattern))
+            named.append(mask_pattern(each.lower()))
     if named:
-        tests.append(lambda group: any(each.fullmatch(f"#{group.name}".lower()) for each in named))
+        tests.append(lambda group: any(each.match(f"#{group.name}".lower()) for each in named))
     return lambda group: all(test(group) for test in tests)
 
 

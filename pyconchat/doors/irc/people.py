@@ -14,6 +14,7 @@ from pyconchat.domain.text import safe_line
 from pyconchat.doors.irc.channels import reason_in
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.joins import is_bot, is_operator, prefix_of, real_name, user_name, wrapped
+from pyconchat.doors.irc.masks import mask_pattern
 from pyconchat.doors.irc.message import Message, strip_formatting
 from pyconchat.doors.irc.monitors import Gone
 from pyconchat.doors.irc.service import is_service
@@ -48,14 +49,12 @@ async def who(client: Client, message: Message) -> None:
             found = [each for each in accounts if each is not None]
             _lines(client, found, f"#{group.name}", group, whox)
     else:
-        pattern = re.compile(
-            re.escape(fold(mask)).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL
-        )
+        pattern = mask_pattern(fold(mask))
         online = client.services.memory.online_accounts()
         account = client.services.accounts.get(mask)
         if account is not None:
             online.setdefault(account.key, account)
-        found = [each for key, each in online.items() if mask == "0" or pattern.fullmatch(key)]
+        found = [each for key, each in online.items() if mask == "0" or pattern.match(key)]
         if fold(mask) not in online:
             found = [each for each in found if not _is_hidden(client, each)]
         if message.param(1) == "o":
