@@ -80,6 +80,25 @@ class Admin:
         back_up(self._store, self._state, target)
         print(f"{target} is a complete state folder: a server can be started on it with --state.")
 
+    def copy_database(self, url: str) -> None:
+        """Copy the database into the new database *url*; the server must be stopped."""
+        try:
+            self._store.lock()
+        except BadStore as problem:
+            raise Problem(f"{problem}: stop it first") from None
+        target = SqlStore(url)
+        try:
+            target.lock()
+            target.open()
+            self._store.copy_to(target, lambda table, count: print(f"{table}: {count:,}"))
+            if target.load() != self._store.load():
+                raise Problem("the copy is not like the database: do not use it")
+        finally:
+            target.close()
+        print(
+            "Everything has been copied. Set store.url in the configuration file to use the copy."
+        )
+
     def check(self) -> None:
         """Read the whole state and print what is wrong. Raises `Problem` if anything is."""
         loaded = self._store.load()
@@ -225,6 +244,12 @@ def _parser() -> argparse.ArgumentParser:
         Admin.backup,
         "copy the state to a new folder, also while the server runs",
         "folder",
+    )
+    command(
+        "copy-database",
+        Admin.copy_database,
+        "copy the database into a new one, for example in PostgreSQL (server stopped)",
+        "url",
     )
     command("check", Admin.check, "read the whole state and report problems")
     command("accounts", Admin.accounts, "list the registered accounts")

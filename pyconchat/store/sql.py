@@ -32,6 +32,7 @@ from pyconchat.domain.stored import (
 from pyconchat.store import amendments, pages, request_keys, schema, state
 from pyconchat.store.batch import Stored
 from pyconchat.store.commits import Commits
+from pyconchat.store.copying import copy_rows
 from pyconchat.store.engines import READ_SECONDS, create_file, engines_for, require_utf8
 from pyconchat.store.lock import StoreLock
 from pyconchat.store.nodes import NodeStore
@@ -129,6 +130,15 @@ class SqlStore:
             take_snapshot(self._writing, path)
         except self._writing.dialect.loaded_dbapi.Error as error:
             raise NotSaved(str(error).strip()) from error
+
+    def copy_to(self, target: SqlStore, progress: Callable[[str, int], None]) -> None:
+        """Copy everything to *target*, which is open and new, in one transaction.
+
+        *progress* is called with the name of each table and the number of its rows. Raises
+        `BadStore` or `NotSaved`; then *target* is unchanged.
+        """
+        with snapshot(self._reading) as source, target._writer.transaction() as connection:
+            copy_rows(source, connection, progress)
 
     def problems(self) -> list[str]:
         """Return the defects of the database file and of the entries, a line each."""

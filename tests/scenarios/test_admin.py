@@ -43,6 +43,21 @@ def test_lists(stopped: Path, state: Path) -> None:
     assert "operator" in listed[1]
 
 
+def test_the_database_is_copied(stopped: Path, server: Server, tmp_path: Path) -> None:
+    """Only while no server uses it; the copy is used by its URL."""
+    new = tmp_path / "new"
+    new.mkdir()
+    url = f"sqlite:///{new / 'pyconchat.db'}"
+    assert "stop it first" in admin(server.state, "copy-database", url).line
+    assert not list(new.iterdir())
+    lines = admin(stopped, "copy-database", url).lines
+    assert "accounts: 2" in lines
+    assert lines[-1].startswith("Everything has been copied.")
+    for command in ("accounts", "groups"):
+        assert admin(new, command).lines == admin(stopped, command).lines
+    assert "must be a new one" in admin(stopped, "copy-database", url).line
+
+
 def test_a_password_is_reset_while_the_server_runs(server: Server, enter: Enter) -> None:
     """The account's sessions and tokens end at once; those of other accounts do not."""
     carol, dave = enter("carol"), enter("dave")
