@@ -33,7 +33,7 @@ def restart_in_turn(folder: Path, url: str, clients: int, senders: int, people: 
     with closing(SqlStore(url)) as store:
         store.open_as_is()
         settle(store, file, clients, senders, people)
-    with running_nodes(folder, url, 2, LIMITS) as cluster:
+    with running_nodes(folder, url, 2, limits=LIMITS) as cluster:
         with crowd([node.port for node in cluster.nodes], file) as everybody:
             everybody.waits_for(lambda report: report["live"] == everyone, MAX_WAIT)
             told = 0
