@@ -56,12 +56,14 @@ def running_nodes(
     limits: str = UNLIMITED,
     constants: Mapping[str, float] | None = None,
 ) -> Iterator[ServerCluster]:
-    """Run *count* nodes on the database at *url*; with all *doors* if that is true.
+    """Run *count* nodes on the database at *url*, with one folder of files.
 
-    *bus* is the URL of Redis; without it they use NOTIFY. *limits* and *constants* are as in
-    `Server`.
+    They have all *doors* if that is true. *bus* is the URL of Redis; without it they use NOTIFY.
+    *limits* and *constants* are as in `Server`.
     """
     nodes: list[Server] = []
+    files = folder / "files"
+    files.mkdir(mode=0o700, exist_ok=True)
     try:
         for number in range(count):
             place = folder / f"node{number}"
@@ -78,6 +80,8 @@ def running_nodes(
                 constants=constants,
             )
             nodes.append(node)
+            node.state.mkdir(mode=0o700)
+            (node.state / "files").symlink_to(files)
             node.start()
         yield ServerCluster(nodes)
     finally:
