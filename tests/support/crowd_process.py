@@ -209,6 +209,7 @@ async def main(ports: list[int], members: list[dict[str, Any]]) -> None:
     while True:
         answered = not any(each.unanswered for each in clients)
         report: Object = {
+            "at": time.monotonic(),
             "live": sum(each.live for each in visitors),
             "told": sum(each.told for each in visitors),
             "said": sum(len(each.said) for each in visitors),

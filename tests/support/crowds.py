@@ -80,6 +80,8 @@ class Crowd:
             self.report = json.loads(line)
             assert self.report["problems"] == []
             took = time.monotonic() - began
+            if self.report["at"] < began:
+                continue  # it has waited in the pipe
             if what(self.report):
                 return took
             assert took < seconds, self.report
