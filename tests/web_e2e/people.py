@@ -85,8 +85,8 @@ class Person:
 
     def is_in(self) -> None:
         """Wait until the chat is shown, and is live."""
-        expect(self.page.locator("#room")).to_be_visible(timeout=PATIENT)
-        expect(self.page.locator("#me")).not_to_be_empty(timeout=PATIENT)
+        self.page.locator("#room").wait_for()
+        self.page.locator("#me", has_text=re.compile(".")).wait_for(state="attached")
 
     def says(self, *lines: str) -> None:
         """Type *lines* into the field, each with Enter."""
@@ -101,16 +101,17 @@ class Person:
         if policy != "approval":
             self.says(f"/policy {policy}")
             answer = re.compile(f"changed the policy to {policy}|Only the admin")
-            expect(self.page.locator("body")).to_contain_text(answer, timeout=PATIENT)
+            self.log.locator(".text", has_text=answer).first.wait_for()
 
     def is_at(self, place: str) -> None:
         """Wait until *place* is shown."""
-        title = self.page.locator("#title")
-        expect(title).to_have_text(place, timeout=PATIENT)
+        self.page.locator("#title", has_text=re.compile(f"^{re.escape(place)}$")).wait_for()
 
     def sees(self, text: str, times: int = 1) -> Locator:
         """Wait until *text* is *times* in the log, and return where."""
         found = self.log.locator(".text").get_by_text(text, exact=True)
+        if times:  # `expect` would look after 0.1, 0.35, 0.85 s; this looks at shorter intervals
+            found.nth(times - 1).wait_for(state="attached")
         expect(found).to_have_count(times, timeout=PATIENT)
         return found
 

@@ -187,7 +187,7 @@ export const privates = new Map();
 let rejoining = []; // a guest's groups before the connection was lost
 let isLive = false;
 let requested = ""; // the group that the person has asked to join, folded
-let reporting = null; // the timer
+let reporting = null;
 let reportedAt = 0;
 let lastNotice = 0;
 

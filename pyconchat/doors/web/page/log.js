@@ -9,9 +9,9 @@ const FETCH_AT = 300; // pixels from the start at which older entries are fetche
 const URLS = /\b(?:https?|pyconchats?):\/\/[^\s<>"]+/g;
 const REACTIONS = ["👍", "❤️", "😄"];
 
-const present = (nodes) => nodes.flat(Infinity).filter((each) => each || each === 0);
+const present = (nodes) => nodes.flat(Infinity).filter(Boolean);
 
-/** Show *children* in *element*: nodes and text, in arrays of any depth; without null, false and "". */
+/** Show *children* in *element*: nodes and text, in arrays of any depth; what is false is left out. */
 export const fill = (element, ...children) => element.replaceChildren(...present(children));
 
 /**

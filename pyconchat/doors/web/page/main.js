@@ -35,7 +35,7 @@ const sending = (call) => (event) => {
   call(event.submitter);
 };
 
-// What is kept in this browser: where the person was, and what they have seen.
+// What is kept in this browser.
 const store = {
   get: (name) => attempt(() => JSON.parse(localStorage.getItem(`pyconchat ${name}`))),
   set: (name, value) => attempt(() => localStorage.setItem(`pyconchat ${name}`, JSON.stringify(value))),
@@ -62,9 +62,10 @@ const login = {
   chosen: null, // called when the form was sent
 
   async begin() {
+    const session = ask("session"); // which the browser has fetched already
     this.name = sessionStorage.getItem("pyconchat-guest");
     this.guest = this.wasAccepted = Boolean(this.name);
-    this.name ||= (await ask("session")).name;
+    this.name ||= (await session).name;
     if (!this.name) await this.form("");
   },
 
@@ -154,7 +155,6 @@ const login = {
 };
 
 // What is said aloud: at most one sentence a second, then how many there were.
-
 let unsaid = [];
 let isSpeaking = false;
 function say(...sentences) {
