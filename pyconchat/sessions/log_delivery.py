@@ -31,7 +31,7 @@ __all__ = ["MAX_PIECE", "LogDelivery", "Subscription"]
 
 EARLIER = "Earlier"
 
-MAX_SEARCHED = 20_000
+MAX_SEARCHED = 10_000
 """Maximum entries among which those before a join are searched for what was not a join or a leave.
 The store takes some milliseconds for all of them."""
 

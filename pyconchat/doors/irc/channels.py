@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.commands import inviting, moderation
@@ -187,7 +187,9 @@ async def names(client: Client, message: Message) -> None:
 
 async def list_(client: Client, message: Message) -> None:
     """LIST: the groups, those with so many members, or with a name like a pattern."""
-    wanted = _conditions(message.param(0))
+    conditions = message.param(0).split(",")[:MAX_CONDITIONS]
+    wanted = _conditions(conditions)
+    client.compared += len(client.services.groups) * len(conditions)
     client.reply("321", "Channel", "Users  Name")
     for conversation in client.services.groups:
         group = conversation.group
@@ -198,11 +200,11 @@ async def list_(client: Client, message: Message) -> None:
     client.reply("323", "End of LIST.")
 
 
-def _conditions(text: str) -> Callable[[Group], bool]:
+def _conditions(words: Sequence[str]) -> Callable[[Group], bool]:
     """Return the test of LIST's argument: names, patterns, and bounds of the count of members."""
     tests: list[Callable[[Group], bool]] = []
     named: list[re.Pattern[str]] = []
-    for each in text.split(",")[:MAX_CONDITIONS]:
+    for each in words:
         if re.fullmatch(r"[<>][0-9]{1,9}", each):
             bound, above = int(each[1:]), each[0] == ">"
             tests.append(_Bound(bound, above))

@@ -54,6 +54,7 @@ async def who(client: Client, message: Message) -> None:
         account = client.services.accounts.get(mask)
         if account is not None:
             online.setdefault(account.key, account)
+        client.compared += len(online)
         found = [each for key, each in online.items() if mask == "0" or pattern.match(key)]
         if fold(mask) not in online:
             found = [each for each in found if not _is_hidden(client, each)]

@@ -127,6 +127,20 @@ def test_long_answers_cost_more(limited: IrcServer) -> None:
     assert len(alice.receives()) < 40 * 51
 
 
+@pytest.mark.parametrize("line", ["WHO nobody*", "LIST " + ",".join(["nothing*"] * 10)])
+def test_comparisons_cost_without_an_answer(
+    line: str, limited: IrcServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mask is compared with all names, of which there may be many thousands."""
+    monkeypatch.setattr("pyconchat.doors.irc.door.COMPARE_COST", 1e-3)  # as many of them
+    alice = limited.enters("alice")
+    alice.sends("JOIN #tea")
+    alice.waits(60)
+    alice.receives()
+    alice.sends(*[line] * 150)
+    assert len(alice.receives()) < 150
+
+
 @pytest.mark.parametrize(
     ("line", "answer"),
     [
