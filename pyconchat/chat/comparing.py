@@ -134,12 +134,16 @@ class Comparing:
         self._note_seen(heads)
         if passed_over:
             await self._incoming.refresh(passed_over)
+        await self.read_accounts()
+
+    async def read_accounts(self) -> None:
+        """Read the accounts that other nodes have changed. Raises `NotSaved`."""
         revision, keys = await self._journal.read_in_order(
             self._nodes.changed_accounts, self._revision
         )
         for key in keys:
             await self._refresh(key)
-        self._revision = revision
+        self._revision = max(revision, self._revision)
 
     def _is_passed_over(self, id: int) -> bool:
         """Return whether *id* is that of a group that is not followed."""

@@ -276,8 +276,10 @@ class Nodes:
         self._take_over(key, state)
 
     async def refresh_for_login(self, key: Key) -> None:
-        """As `refresh`, and learn who was banned from the server. Raises `NotSaved`."""
-        await self.refresh(key)
+        """Learn what is stored of the account *key*, and who was banned. Raises `NotSaved`."""
+        if self.leases.elsewhere.is_guest(key):
+            await self.refresh(key)
+        await self._comparing.read_accounts()
         self.incoming.read(SERVER)
         await self.incoming.when_read()
 

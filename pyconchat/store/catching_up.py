@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, TextClause, or_, select, text
+from sqlalchemy import ColumnElement, Connection, TextClause, or_, select, text, union
 
 from pyconchat.domain.decisions import SERVER
 from pyconchat.domain.events import Entry
@@ -34,14 +34,15 @@ def read_heads(connection: Connection, ids: Collection[int], above: int) -> dict
 def read_connected(connection: Connection, key: Key, ids: Collection[int]) -> dict[int, int]:
     """Return the heads of *ids*, and of the open groups with which *key* is connected."""
     groups = schema.groups.c
-    heads = _heads_of(connection, ids)
-    for people in (schema.members.c, schema.requests.c, schema.invitations.c):
-        connected = select(people.conversation).where(people.key == key)
-        is_open = select(groups.conversation).where(
-            groups.conversation.in_(connected), ~groups.closed
+    connected = union(
+        *(
+            select(people.conversation).where(people.key == key)
+            for people in (schema.members.c, schema.requests.c, schema.invitations.c)
         )
-        heads |= _heads(connection, _conversations.id.in_(is_open))
-    return heads
+    )
+    is_open = select(groups.conversation).where(groups.conversation.in_(connected), ~groups.closed)
+    heads = _heads(connection, _conversations.id.in_(is_open))
+    return heads | _heads_of(connection, ids) if ids else heads
 
 
 def _heads_of(connection: Connection, ids: Collection[int]) -> dict[int, int]:
