@@ -434,7 +434,7 @@ def test_nonsense_at_the_question_for_a_group(user: UserOf, kind: str) -> None:
             ("\x1b[2J", "* You are at the front desk."),
             ("/nosuch", "* There is no command /nosuch; /help lists them."),
             ("/members", NAMED),
-            ("01", "* A group's number is between 1 and 999999999, without leading zeros."),
+            ("01", "* There is no group 01; /groups lists them."),
             ("/kick", "* Only operators can kick people off the server"),
             ("/msg", "Recipient: "),
         ]

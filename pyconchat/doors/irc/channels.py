@@ -18,7 +18,7 @@ from pyconchat.domain.names import Name, group_name, group_number, person_name
 from pyconchat.domain.text import SafeText, safe_line
 from pyconchat.doors.irc import joins
 from pyconchat.doors.irc.client import Client
-from pyconchat.doors.irc.masks import mask_pattern
+from pyconchat.doors.irc.masks import comparing, mask_pattern
 from pyconchat.doors.irc.message import Message, strip_formatting
 from pyconchat.doors.irc.refusals import refuse
 from pyconchat.render.irc_lines import SERVICE
@@ -189,7 +189,7 @@ async def list_(client: Client, message: Message) -> None:
     """LIST: the groups, those with so many members, or with a name like a pattern."""
     conditions = message.param(0).split(",")[:MAX_CONDITIONS]
     wanted = _conditions(conditions)
-    client.compared += len(client.services.groups) * len(conditions)
+    client.work += comparing(len(client.services.groups) * len(conditions))
     client.reply("321", "Channel", "Users  Name")
     for conversation in client.services.groups:
         group = conversation.group

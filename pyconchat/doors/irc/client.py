@@ -86,7 +86,7 @@ class Client:
         self.own_event: AnyEvent | None = None  # which the running command causes
         self.batch: OpenBatch | None = None  # which the client is sending
         self.reads = 0  # of the log, for the running command
-        self.compared = 0  # names, with the masks and bounds of the running command
+        self.work = 0.0  # seconds, of the running query, that its answer does not show
         self.posting = 0  # messages that are not stored yet
         self.all_posted = Waiters()
         self.monitors = monitors

@@ -46,9 +46,6 @@ FREE_COST = 5e-5
 QUERY_COST, ANSWER_COST = 3e-5, 1e-7
 """Seconds of work for a query, and for each byte of its answer."""
 
-COMPARE_COST = 1e-6
-"""Seconds of work for a name that is compared with a mask, whether it is in the answer or not."""
-
 READ_COST, ENTRY_COST = 3e-4, 5e-8
 """Seconds of work for a read of the log that CHATHISTORY needs, and for each byte of its answer."""
 
@@ -186,9 +183,8 @@ class IrcDoor(TranslatingDoor):
 
     def _charge(self, result: T, before: int) -> T:
         """Pay for a query with its answer, before which so many bytes had been written."""
-        compared, self.client.compared = self.client.compared, 0
-        cost = QUERY_COST + COMPARE_COST * compared + ANSWER_COST * (self._written - before)
-        self._budget.pay(cost, False)
+        work, self.client.work = self.client.work, 0.0
+        self._budget.pay(QUERY_COST + work + ANSWER_COST * (self._written - before), False)
         return result
 
     def _charge_history(self, result: T, before: int) -> T:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from fnmatch import translate
 
-__all__ = ["mask_pattern"]
+__all__ = ["comparing", "mask_pattern"]
+
+COMPARE_COST = 1e-6
+"""Seconds of work for a name that is compared with a mask, whether it is in the answer or not."""
+
+
+def comparing(count: int) -> float:
+    """Return the seconds of work to compare so many names with a mask."""
+    return COMPARE_COST * count
 
 
 def mask_pattern(mask: str) -> re.Pattern[str]:

@@ -16,6 +16,9 @@ __all__ = ["MAX_MONITORED", "ison", "monitor"]
 MAX_MONITORED = 100
 """Maximum names that one client monitors."""
 
+NAME_COST = 5e-6
+"""Seconds of work to check a name that a client sends."""
+
 ROOM = 380
 """Maximum bytes of the names in one line."""
 
@@ -24,6 +27,7 @@ async def monitor(client: Client, message: Message) -> None:
     """MONITOR: add, remove, list and clear names; a client is told when they come and go."""
     what = message.param(0).upper()
     names = [name for name in message.param(1).split(",") if name]
+    client.work += NAME_COST * len(names)
     match what:
         case "+":
             _add(client, names)

@@ -14,7 +14,7 @@ from pyconchat.domain.text import safe_line
 from pyconchat.doors.irc.channels import reason_in
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.joins import is_bot, is_operator, prefix_of, real_name, user_name, wrapped
-from pyconchat.doors.irc.masks import mask_pattern
+from pyconchat.doors.irc.masks import comparing, mask_pattern
 from pyconchat.doors.irc.message import Message, strip_formatting
 from pyconchat.doors.irc.monitors import Gone
 from pyconchat.doors.irc.service import is_service
@@ -54,7 +54,7 @@ async def who(client: Client, message: Message) -> None:
         account = client.services.accounts.get(mask)
         if account is not None:
             online.setdefault(account.key, account)
-        client.compared += len(online)
+        client.work += comparing(len(online))
         found = [each for key, each in online.items() if mask == "0" or pattern.match(key)]
         if fold(mask) not in online:
             found = [each for each in found if not _is_hidden(client, each)]

@@ -127,12 +127,21 @@ def test_long_answers_cost_more(limited: IrcServer) -> None:
     assert len(alice.receives()) < 40 * 51
 
 
+def test_names_to_monitor_cost(limited: IrcServer) -> None:
+    """Each is checked: so many cannot be sent at once."""
+    alice = limited.enters("alice")
+    alice.receives()
+    names = ",".join(f"n{number}" for number in range(80))
+    alice.sends(*[f"MONITOR + {names}", "MONITOR C"] * 90)
+    assert len(alice.receives()) < 45
+
+
 @pytest.mark.parametrize("line", ["WHO nobody*", "LIST " + ",".join(["nothing*"] * 10)])
 def test_comparisons_cost_without_an_answer(
     line: str, limited: IrcServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A mask is compared with all names, of which there may be many thousands."""
-    monkeypatch.setattr("pyconchat.doors.irc.door.COMPARE_COST", 1e-3)  # as many of them
+    monkeypatch.setattr("pyconchat.doors.irc.masks.COMPARE_COST", 1e-3)  # as many of them
     alice = limited.enters("alice")
     alice.sends("JOIN #tea")
     alice.waits(60)
