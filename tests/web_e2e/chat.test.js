@@ -249,6 +249,16 @@ test("join requests have buttons until they are decided", async () => {
   assert.ok(chat.moderates(tea()));
 });
 
+test("sentences leave out the commands for which there are buttons", async () => {
+  const { eventSentence } = await import(`${PAGE}words.js`);
+  const shared = { type: "shared", seq: 1, number: 2, words: "bob shared a (b).txt (1 byte), number 2 (/get 2 tea)" };
+  assert.equal(eventSentence(shared, "alice"), "bob shared a (b).txt (1 byte), number 2");
+  shared.words = "bob shared a (/get b (1 byte), number 2 (/query bob, then /get 2)";
+  assert.equal(eventSentence(shared, "alice"), "bob shared a (/get b (1 byte), number 2");
+  const asks = { type: "requested", seq: 1, name: "bob", group: "tea", words: "bob asks (/approve bob)", note: "" };
+  assert.equal(eventSentence(asks, "alice"), "bob asks to join tea.");
+});
+
 test("what is live is said, but not what one does oneself", async () => {
   await logsIn(group());
   chat.received(message(1, "missed"));

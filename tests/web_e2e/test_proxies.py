@@ -141,11 +141,7 @@ class Trusting(Server):
     """A server that trusts a proxy at 127.0.0.1."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, 'trusted_proxies = ["127.0.0.1"]')
-        self.web_port = free_port()
-
-    def start(self, *options: str) -> None:
-        super().start("--web", f"tcp:{self.web_port}:interface=127.0.0.1", *options)
+        super().__init__(folder, 'trusted_proxies = ["127.0.0.1"]', web=True)
 
 
 @pytest.fixture(scope="module")

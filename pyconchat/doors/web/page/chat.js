@@ -167,7 +167,7 @@ class Place {
 export let link, view;
 let store;
 
-/** Begin with *parts*: `link`, `view` and `store`. */
+/** Begin with `link`, `view` and `store`. */
 export function init(parts) {
   ({ link, view, store } = parts);
 }

@@ -11,7 +11,7 @@ const REACTIONS = ["👍", "❤️", "😄"];
 
 const present = (nodes) => nodes.flat(Infinity).filter(Boolean);
 
-/** Show *children* in *element*: nodes and text, in arrays of any depth; what is false is left out. */
+/** Show *children*: nodes and text, in arrays of any depth; what is false is left out. */
 export const fill = (element, ...children) => element.replaceChildren(...present(children));
 
 /**

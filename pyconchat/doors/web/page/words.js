@@ -38,10 +38,11 @@ export function inBytes(bytes) {
 
 const isSame = (name, other) => fold(name) === fold(other);
 
-// The server has the sentences. These leave out the commands for which the page has buttons.
+// These leave out the commands for which the page has buttons.
 const OWN = {
   joined: ({ group, name, words }, me) => words ?? (isSame(name, me) && `You are in ${group}.`),
   requested: ({ name, group, note, words }) => words && `${name} asks to join ${group}${note ? `: "${note}"` : "."}`,
+  shared: ({ words }) => words?.replace(/ \(\/[^(]*\)$/, ""),
   invited: ({ by, group, name, words }, me) => (isSame(name, me) ? `${by} invites you to ${group}.` : words),
 };
 
