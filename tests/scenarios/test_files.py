@@ -121,7 +121,7 @@ def test_a_file_by_nc(
     done = shell(command, tmp_path)
     digest = hashlib.sha256(data).hexdigest()
     assert (done.stdout.decode(), done.stderr) == (f"shared 1 {len(data)} {digest}\n", b"")
-    bob.sees(f"* alice-{group} shared {name} (1.2 MB), number 1\n")
+    bob.sees(f"* alice-{group} shared {name} (1.2 MB), number 1 (")
 
     fetched = tmp_path / "fetched"
     fetched.mkdir()
@@ -132,7 +132,7 @@ def test_a_file_by_nc(
     assert (fetched / name).read_bytes() == data
 
     late = user("nc", f"carol-{group}", "a long password")
-    late.sees(f"alice-{group} shared {name} (1.2 MB), number 1\n")
+    late.sees(f"alice-{group} shared {name} (1.2 MB), number 1 (")
     bob.types("/history")
     bob.sees(f"alice-{group} shared {name} (1.2 MB), number 1\n")
     bob.types("/files")
@@ -150,7 +150,7 @@ def test_a_private_file_by_nc(user: UserOf, server: Server, tmp_path: Path) -> N
     alice.sees("You are talking to bo-two in private")
     done = shell(pasted(alice, "/send notes.pdf", "nc 127.0.0.1"), tmp_path)
     assert done.stdout.startswith(b"shared 1 7 ")
-    bob.sees("* [@al-two] al-two shared notes.pdf (7 bytes), number 1\n")
+    bob.sees("* [@al-two] al-two shared notes.pdf (7 bytes), number 1 (")
     bob.types("/query al-two")
     bob.sees("You are talking to al-two in private")
     fetched = tmp_path / "fetched"
@@ -222,7 +222,7 @@ def test_tickets_of_former_members(user: UserOf, server: Server, tmp_path: Path)
     (tmp_path / "secret.txt").write_bytes(b"for members")
     alice = admin_of(user, "alice-dead", group)
     shell(pasted(alice, "/send secret.txt", "nc 127"), tmp_path)
-    alice.sees("number 1\n")
+    alice.sees("number 1 (")
     for act in ("kick", "ban"):
         bob = user("nc", f"bob-{act}", "a long password")
         bob.types(f"/join {group}")
