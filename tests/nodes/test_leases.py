@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
 from pyconchat.chat.leases import MAX_AGE_SECONDS, RENEW_SECONDS
@@ -214,3 +214,33 @@ def test_who_was_online_at_a_node_that_stops(cluster: Cluster) -> None:
     assert stopped.called
     node.own_store.close()
     assert cluster.nodes[0].chat.accounts.get("gus") is None
+
+
+def test_a_lease_is_renewed_while_what_a_killed_node_has_left_is_ended(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That takes long if it had many users. A failure with one does not keep the others."""
+    cluster.group_of_two()
+    for name in ("gil", "gus"):
+        cluster.person(1, name).types("/join tea")
+    cluster.settle()
+    node = cluster.nodes[0]
+    assert node.chat.nodes is not None
+    leases = node.chat.nodes.leases
+    slow: Deferred[None] = Deferred()
+    asked: list[str] = []
+
+    def know(key: str) -> Deferred[None]:
+        asked.append(key)
+        return slow if len(asked) == 1 else succeed(None)
+
+    monkeypatch.setattr(leases, "know_conversations", know)
+    cluster.crash(1)
+    cluster.settle(MAX_AGE_SECONDS + RENEW_SECONDS)
+    assert leases.held
+    assert len(asked) == 1
+    slow.errback(ZeroDivisionError())
+    cluster.settle(RENEW_SECONDS)
+    assert len(asked) == 2
+    left = {"alice", "bob", asked[0]}
+    assert set(find_group(node.chat, "tea").group.members) == left
