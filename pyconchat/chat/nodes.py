@@ -106,7 +106,9 @@ class Nodes:
             *(memory, self.bus, reactor.seconds, self.incoming.read),
             read_private=lambda key: self._run(self.private.read(key)),
         )
-        self.commits = FillingCommits(store, node.store, self.incoming.known, self.incoming.version)
+        self.commits = FillingCommits(
+            store, node.store, self.incoming.known_in_memory, self.incoming.version
+        )
         self.incoming.commits = self.commits
         self.private: UnheardPrivate
         self._ids = IdBlocks(node.store, threads, reactor)
