@@ -99,7 +99,10 @@ class Comparing:
             self._seen.add(conversation.id)  # what was shown of it is not shown again
 
     def _compare_when_due(self) -> Deferred[None] | None:
-        self._each_second()
+        try:
+            self._each_second()
+        except Exception:  # it must not end the comparisons
+            self._log.failure("what is done each second has failed")
         now = self._reactor.seconds()
         due = COMPARE_SECONDS if self._incoming.bus.up else COMPARE_SECONDS_DOWN
         if now - self._compared < due:

@@ -27,16 +27,16 @@ class FillingCommits:
 
     After a commit, *nodes* reads what other nodes have stored between what this node knows and the
     new entries, and what has led to a conflict. No commit of ours comes between, as it is in the
-    same thread. *known* returns the number of the newest known entry of a conversation, and
-    *version* that of its group's state. They read integers that the reactor's thread only
-    increases; an old one means that something is read in vain.
+    same thread. *known* returns the number of the newest known entry of a conversation, None if it
+    is not in memory, and *version* that of its group's state. They read integers that the reactor's
+    thread only increases; an old one means that something is read in vain.
     """
 
     def __init__(
         self,
         store: IStore,
         nodes: INodeStore,
-        known: Callable[[int], int],
+        known: Callable[[int], int | None],
         version: Callable[[int], int],
     ) -> None:
         self._store = store
@@ -107,6 +107,12 @@ class FillingCommits:
                     first.setdefault(entry.conversation, entry.seq)
             elif isinstance(result, Conflict):
                 conflicts.update(new.conversation for new in decision.entries)
-        self._conflicts = conflicts
-        known = {id: self._known(id) for id in {*first, *conflicts}}
-        return {id: seq for id, seq in known.items() if id in conflicts or first[id] > seq + 1}
+        found = {id: self._known(id) for id in {*first, *conflicts}}
+        # A closed group that is not in memory any more has no state to be read.
+        self._conflicts = conflicts = {id for id in conflicts if found[id] is not None}
+        known = {id: seq or 0 for id, seq in found.items()}
+        return {
+            id: seq
+            for id, seq in known.items()
+            if id in conflicts or (id in first and first[id] > seq + 1)
+        }

@@ -20,6 +20,9 @@ SIZE = 100
 LASTS_SECONDS = 60.0
 """Seconds after which the ids that were not used are replaced: others see soon which are used."""
 
+MAX_AGE_SECONDS = 1.5 * LASTS_SECONDS
+"""Seconds after which ids are not used that could not be replaced (see `Comparing`)."""
+
 
 class IdBlocks:
     """Ids from *store*. The next block is got while half of the last one is left."""
@@ -42,6 +45,8 @@ class IdBlocks:
 
     def next(self) -> int:
         """Return an id that no conversation ever had. Raises `Refused` if none is left for now."""
+        if self._seconds() - self._fetched_at >= MAX_AGE_SECONDS:
+            self._ids.clear()  # the database was away, and others may look for them no longer
         if len(self._ids) <= SIZE // 2:
             self._fetch()
         if not self._ids:

@@ -90,7 +90,7 @@ class Incoming:
         self.commits: FillingCommits  # set by `Nodes`
         self._accepted: dict[int, int] = {}  # where it is more than what is published
         self._box = Box()
-        self._behind = Behind(self._catch_up, self._caught, self._known_in_memory, reactor)
+        self._behind = Behind(self._catch_up, self._caught, self.known_in_memory, reactor)
         self._looked: set[int] = set()  # those of them that may be private ones, received elsewhere
         self._fresh: set[int] = set()  # conversations of conflicts, whose state was just read
         self.gaps = self.conflicts = 0  # for the metrics
@@ -103,8 +103,13 @@ class Incoming:
         conversation = self._memory.conversations.get(id)
         return 0 if conversation is None else conversation.published
 
-    def _known_in_memory(self, id: int) -> int | None:
-        return None if self._memory.conversations.get(id) is None else self.known(id)
+    def known_in_memory(self, id: int) -> int | None:
+        """As `known`, but None if the conversation is not in memory."""
+        conversation = self._memory.conversations.get(id)
+        if conversation is None:
+            return None
+        accepted = self._accepted.get(id)  # before `published`: the writer's thread asks, too
+        return conversation.published if accepted is None else accepted
 
     def version(self, id: int) -> int:
         """Return the version of the stored state of the group *id* that is known; -1 for others."""

@@ -6,6 +6,7 @@ there, and ends the memberships of its guests. What the bus loses is read from t
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -70,6 +71,8 @@ class Leases:
         self._changes: dict[str, OnlineRecord] = {}  # of this node, not stored yet, by party
         self._storing = False
         self._stored = Waiters()  # for the end of that
+        self._expired: deque[OnlineRecord] = deque()  # of nodes whose leases have ended
+        self._ending = False  # `_end_expired` is running
         self.elsewhere = OnlineElsewhere(memory, registry, nodes, threads, lambda: self.node)
         self._renewing = LoopingCall(self._renew)
         self._renewing.clock = reactor
@@ -79,7 +82,7 @@ class Leases:
     def start(self, node: int, online: Online) -> None:
         """Begin with the lease of *node*; *online* are those at other nodes."""
         self.node = node
-        self._hold()
+        self._hold(self._reactor.seconds())
         self.elsewhere.start(online)
         self._renewing.start(RENEW_SECONDS, now=False)
 
@@ -95,8 +98,8 @@ class Leases:
         age = self._reactor.seconds() - self._renewed_at
         return self._held and age < MAX_AGE_SECONDS
 
-    def _hold(self) -> None:
-        self._held, self._renewed_at = True, self._reactor.seconds()
+    def _hold(self, since: float) -> None:
+        self._held, self._renewed_at = True, since
 
     # This node.
 
@@ -182,23 +185,35 @@ class Leases:
         return Deferred.fromCoroutine(self._keep()).addErrback(self._failed)
 
     async def _keep(self) -> None:
+        since = self._reactor.seconds()  # the answer may take long, and the lease lasts from here
         try:
             living = await self._threads.write(self._nodes.renew)
-            self._hold()
-            gone = await self._threads.write(self._nodes.expire)
+            self._hold(since)
+            self._expired += await self._threads.write(self._nodes.expire)
         except LeaseLost:
             await self._begin_again()
             return
         except NotSaved as problem:
             self._log.warn("the lease cannot be renewed: {problem}", problem=problem)
             return
-        for record in gone:
-            await self._expired(record)
+        if not self._ending:  # not awaited: for many users it takes longer than the lease lasts
+            self._ending = True
+            Deferred.fromCoroutine(self._end_expired())
         reading = self.elsewhere.compare(living)
         if reading is not None:
             await reading
 
-    async def _expired(self, record: OnlineRecord) -> None:
+    async def _end_expired(self) -> None:
+        """End what the users at nodes whose leases have ended have left."""
+        while self._expired:
+            record = self._expired.popleft()
+            try:
+                await self._end(record)
+            except Exception:  # nobody else ends what the others have left
+                self._log.failure("what {party} has left was not ended", party=record.party)
+        self._ending = False
+
+    async def _end(self, record: OnlineRecord) -> None:
         """End what somebody has left at a node whose lease has ended."""
         key = fold(record.name)
         self.elsewhere.ended(record)
@@ -219,12 +234,13 @@ class Leases:
         for session in list(presence.everybody()):
             if not session.account.registered:
                 session.end(EndWhy.TROUBLE, "The server lost its database for a while.")
+        since = self._reactor.seconds()
         try:
             self.node = await self._threads.write(self._nodes.begin, self._name)
         except NotSaved as problem:
             self._log.warn("no new lease: {problem}", problem=problem)
             return
-        self._hold()
+        self._hold(since)
         for session in presence.everybody():
             if session.account.registered:
                 self._note(session.account, 1)

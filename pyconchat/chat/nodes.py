@@ -46,6 +46,9 @@ BusOf = Callable[[IBusListener], IBus]
 MAX_ID = 2**31 - 1
 """The greatest id that a conversation may have."""
 
+LOSS_SECONDS = 30.0
+"""Minimum seconds between two readings of what is new because the bus has dropped blocks."""
+
 GONE_SECONDS = 0.2
 """Seconds in which a node stores that a guest has disconnected."""
 
@@ -68,7 +71,11 @@ class AccountNotice(msgspec.Struct, frozen=True, tag="account"):
     key: Key
 
 
-_decode = msgspec.json.Decoder(PresenceNotice | AccountNotice | AwayNotice).decode
+class LossNotice(msgspec.Struct, frozen=True, tag="loss"):
+    """Blocks were dropped before they were sent: everybody reads from the store what is new."""
+
+
+_decode = msgspec.json.Decoder(PresenceNotice | AccountNotice | AwayNotice | LossNotice).decode
 
 
 class Nodes:
@@ -106,11 +113,15 @@ class Nodes:
             *(memory, self.bus, reactor.seconds, self.incoming.read),
             read_private=lambda key: self._run(self.private.read(key)),
         )
-        self.commits = FillingCommits(store, node.store, self.incoming.known, self.incoming.version)
+        self.commits = FillingCommits(
+            store, node.store, self.incoming.known_in_memory, self.incoming.version
+        )
         self.incoming.commits = self.commits
         self.private: UnheardPrivate
         self._ids = IdBlocks(node.store, threads, reactor)
         self._id = 0
+        self._dropped = 0  # blocks that the bus had dropped at the last `LossNotice`
+        self._loss_told = float("-inf")  # seconds
         self._comparing: Comparing
 
     def connect(
@@ -188,6 +199,15 @@ class Nodes:
     def _each_second(self) -> None:
         self._ids.renew()
         self.following.drop_idle()
+        now = self._reactor.seconds()
+        if (
+            self.bus.up
+            and self.bus.dropped != self._dropped
+            and now - self._loss_told >= LOSS_SECONDS
+        ):
+            self._dropped, self._loss_told = self.bus.dropped, now
+            self._tell(LossNotice())
+            self.compare()  # those that were dropped may have been for this node
 
     # What is read.
 
@@ -226,7 +246,7 @@ class Nodes:
 
     # Notices.
 
-    def _tell(self, notice: PresenceNotice | AccountNotice | AwayNotice) -> None:
+    def _tell(self, notice: PresenceNotice | AccountNotice | AwayNotice | LossNotice) -> None:
         payload = msgspec.json.encode(notice)
         self.bus.tell(SERVER_TOPIC, encode_block(Notice(self._node.run, payload)))
 
@@ -255,6 +275,8 @@ class Nodes:
             self._run(self.refresh(notice.key))
         elif isinstance(notice, AwayNotice):
             self.leases.elsewhere.heard_absence(notice)
+        elif isinstance(notice, LossNotice):
+            self.compare()
         else:
             self.leases.elsewhere.heard(notice)
 

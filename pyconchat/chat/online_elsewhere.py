@@ -72,7 +72,8 @@ class OnlineElsewhere:
         self._stored: dict[int, int] = {}  # the counts that were stored at the last `compare`
         self._records: Counter[int] = Counter()  # the users online at each node
         self._dead: set[int] = set()  # nodes with users that were not living at the last `compare`
-        self._meanwhile: list[OnlineRecord] = []  # what was heard during a reading
+        # What was heard during a reading, with the counts.
+        self._meanwhile: list[tuple[OnlineRecord, int]] = []
         self._reading = False
         self._read = Waiters()  # for the end of the reading
         self._watchers: list[Callable[[Account], None]] = []
@@ -108,7 +109,7 @@ class OnlineElsewhere:
         for record in records:
             self._set(record)
             if self._reading:
-                self._meanwhile.append(record)
+                self._meanwhile.append((record, notice.count))
 
     def heard_absence(self, notice: AwayNotice) -> None:
         """Take over that somebody at another node is away, or no longer."""
@@ -159,8 +160,11 @@ class OnlineElsewhere:
             for record in online.records:
                 kept.setdefault(record.node, set()).add(record.party)
             self._remove(kept)
-            for record in (*online.records, *self._meanwhile):  # what was heard may be newer
+            for record in online.records:
                 self._set(record)
+            for record, count in self._meanwhile:
+                if not count or count > online.counts.get(record.node, 0):  # not in what was read
+                    self._set(record)
             for node, count in online.counts.items():
                 self._heard[node] = max(count, self._heard.get(node, 0))
 
@@ -195,10 +199,8 @@ class OnlineElsewhere:
             elsewhere.setdefault(key, {})[record.node] = record
             self._records[record.node] += known is None
             account = self._memory.accounts.get(key)
-            if account is None and is_guest_party(record.party):
-                account = Account(record.name)
-                account.party = record.party
-                self._memory.accounts.add(account)
+            if account is None:
+                account = self._add_guest(record)
             if account is not None and not was_online and not quiet:
                 self._registry.elsewhere_changed(account, True)
             if known is None:
@@ -218,12 +220,13 @@ class OnlineElsewhere:
     def _gone(self, record: OnlineRecord) -> None:
         key = fold(record.name)
         elsewhere = self._memory.presence.elsewhere
-        del elsewhere[key][record.node]
+        others = elsewhere[key]
+        del others[record.node]
         self._records[record.node] -= 1
-        if not elsewhere[key]:
+        if not others:
             del elsewhere[key]
         self._call_watchers(key)
-        if key in elsewhere:
+        if any(each.party == record.party for each in others.values()):
             return
         account = self._memory.accounts.get(key)
         if account is None or account.party != record.party:
@@ -236,6 +239,24 @@ class OnlineElsewhere:
                 self._registry.revoke(account)
         if not account.registered:
             self._registry.forget_elsewhere(record.party)
+            self.add_next_guest(key)
+
+    def add_next_guest(self, key: Key) -> None:
+        """Add the guest who has the name *key* at another node, now that it is free here."""
+        for record in self._memory.presence.elsewhere.get(key, _NOWHERE).values():
+            if self._memory.accounts.get(key) is None:
+                account = self._add_guest(record)
+                if account is not None:
+                    self._registry.elsewhere_changed(account, True)
+
+    def _add_guest(self, record: OnlineRecord) -> Account | None:
+        """Add, and return, the account of *record*, unless it is a registered one."""
+        if not is_guest_party(record.party):
+            return None
+        account = Account(record.name)
+        account.party = record.party
+        self._memory.accounts.add(account)
+        return account
 
     def _call_watchers(self, key: Key) -> None:
         account = self._memory.accounts.get(key)

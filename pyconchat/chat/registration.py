@@ -119,10 +119,13 @@ class Registration:
 
     def dismiss(self, account: Account) -> None:
         """Remove the guest *account*, whose session did not begin."""
-        if not account.registered and not self._memory.presence.online(account.key):
+        present = self._accounts.get(account.name) is account
+        online = self._memory.presence.sessions(account.key)
+        if present and not account.registered and not online:
             self._accounts.remove(account)
             if self.nodes is not None:
                 self.nodes.leases.dismissed(account)
+                self.nodes.leases.elsewhere.add_next_guest(account.key)
 
     async def register_new(
         self, name: Name, password: str, network: str, replace: bool = False

@@ -9,7 +9,9 @@ from twisted.internet.task import Clock
 
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.following import IDLE_SECONDS, REFRESH_SECONDS
+from pyconchat.chat.id_blocks import LASTS_SECONDS
 from pyconchat.chat.leases import RENEW_SECONDS
+from pyconchat.domain.errors import NotSaved, Refused
 from pyconchat.domain.group_state import GroupState
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.text import SafeText
@@ -19,6 +21,7 @@ from tests.nodes.cluster import Cluster
 from tests.support.groups import find_group
 
 LONG = 2 * IDLE_SECONDS
+PEOPLE = (("alice", "password"), ("bob", "password"))
 
 
 def follows(cluster: Cluster, node: int, name: str) -> bool:
@@ -214,3 +217,62 @@ def test_files_count_at_every_node(tmp_path: Path, clock: Clock) -> None:
     assert not follows(cluster, 1, "tea")
     assert not quotas.allows(key, most)
     cluster.stop()
+
+
+def test_what_a_node_could_not_tell_is_read_by_the_others(cluster: Cluster) -> None:
+    """Also private messages in a conversation that is not in memory there."""
+    alice, bob = (cluster.person(nth, *who) for nth, who in enumerate(PEOPLE))
+    cluster.settle(1)
+    alice.types("/msg bob one")
+    cluster.settle(1)
+    for each in (alice, bob):
+        each.wire.loseConnection()
+    cluster.settle(LONG)
+    alice, bob = (cluster.person(nth, *who) for nth, who in enumerate(PEOPLE))
+    cluster.settle(1)
+    bus = cluster.network.bus_of("a")
+    bus.cut()
+    alice.types("/msg bob two")
+    cluster.settle(1)
+    bus.join()
+    bob.sees()
+    cluster.settle(2)
+    assert bob.sees().count("two") == 1
+
+
+def test_a_failure_does_not_end_the_comparisons(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = cluster.group_of_two()
+    chat = cluster.nodes[1].chat
+    assert chat.nodes is not None
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(chat.nodes.following, "drop_idle", fail)
+    cluster.settle(2)
+    bob.sees()
+    cluster.cut()
+    alice.types("hello")
+    cluster.settle(REFRESH_SECONDS + 1)
+    assert "hello" in bob.sees()
+
+
+def test_ids_that_could_not_be_replaced_are_not_used(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others look only for conversations with newer ids by then."""
+    chat, store = cluster.nodes[0].chat, cluster.nodes[0].own_store.nodes
+
+    def fail(count: int) -> int:
+        raise NotSaved("the database is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "ids", fail)
+        cluster.settle(2 * LASTS_SECONDS)
+        with pytest.raises(Refused, match="busy"):
+            chat.conversations.new_id()
+    first = store.ids(1)
+    cluster.settle(2)
+    assert chat.conversations.new_id() > first
