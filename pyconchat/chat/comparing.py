@@ -1,4 +1,4 @@
-"""Comparing: reads now and then what the other nodes have changed, and the bus may have lost."""
+"""Comparing: reads periodically what other nodes have changed: the bus may have lost it."""
 
 from __future__ import annotations
 
@@ -83,14 +83,14 @@ class Comparing:
         self._revision, _ = self._nodes.changed_accounts(NEWEST)
 
     def start(self) -> None:
-        """Begin to compare now and then."""
+        """Start the periodic comparisons."""
         for id in self._memory.conversations.ids():
             self._note(self._memory.conversations[id], True)
         self._memory.conversations.watchers.append(self._note)
         self._calls.start(COMPARE_SECONDS_DOWN, now=False)
 
     def stop(self) -> None:
-        """Compare no more."""
+        """Stop the periodic comparisons."""
         if self._calls.running:
             self._calls.stop()
 
@@ -110,7 +110,7 @@ class Comparing:
         return self._run(self.compare(everything=now - self._refreshed >= REFRESH_SECONDS))
 
     async def compare(self, everything: bool = True) -> None:
-        """Read what is new; of the groups that are not followed only if it is *everything*.
+        """Read what is new; in groups that are not followed only with *everything*.
 
         Raises `NotSaved`.
         """
