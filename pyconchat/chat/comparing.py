@@ -18,6 +18,7 @@ from pyconchat.chat.incoming import Incoming
 from pyconchat.chat.interfaces import IJournal, INodeStore
 from pyconchat.chat.memory import Memory
 from pyconchat.domain.decisions import SERVER
+from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.names import Key
 
 __all__ = ["Comparing"]
@@ -144,9 +145,17 @@ class Comparing:
         revision, keys = await self._journal.read_in_order(
             self._nodes.changed_accounts, self._revision
         )
+        failed = False
         for key in keys:
-            await self._refresh(key)
-        self._revision = max(revision, self._revision)
+            try:
+                await self._refresh(key)
+            except NotSaved:
+                raise
+            except Exception:  # perhaps its name is reserved here, for a moment
+                self._log.failure("account {key} cannot be taken over yet", key=key)
+                failed = True
+        if not failed:  # else all are read again
+            self._revision = max(revision, self._revision)
 
     def _is_passed_over(self, id: int) -> bool:
         """Return whether *id* is that of a group that is not followed."""
