@@ -20,7 +20,7 @@ RETRY_SECONDS = 1.0
 
 
 class Behind:
-    """Reads what conversations miss, one reading after the other, each for all that wait.
+    """Reads missing entries: one read at a time, each for all conversations that wait.
 
     *read* reads the entries after the numbers of conversations; *take* takes what was read.
     *known* returns the number of the newest known entry of a conversation, or None if it is not in
@@ -51,7 +51,7 @@ class Behind:
         self._read_next()
 
     def when_read(self) -> Deferred[None]:
-        """Fire when all that is to be read by now was read, or could not be read."""
+        """Fire when everything that was added so far was read, or a read has failed."""
         if self._reading and self._missing:
             return self._done_later.wait(False)
         return self._done.wait(not self._reading)

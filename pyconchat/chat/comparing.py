@@ -1,4 +1,4 @@
-"""Comparing: reads now and then what the other nodes have changed, and the bus may have lost."""
+"""Comparing: reads periodically what other nodes have changed: the bus may have lost it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from pyconchat.chat.incoming import Incoming
 from pyconchat.chat.interfaces import IJournal, INodeStore
 from pyconchat.chat.memory import Memory
 from pyconchat.domain.decisions import SERVER
+from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.names import Key
 
 __all__ = ["Comparing"]
@@ -83,14 +84,14 @@ class Comparing:
         self._revision, _ = self._nodes.changed_accounts(NEWEST)
 
     def start(self) -> None:
-        """Begin to compare now and then."""
+        """Start the periodic comparisons."""
         for id in self._memory.conversations.ids():
             self._note(self._memory.conversations[id], True)
         self._memory.conversations.watchers.append(self._note)
         self._calls.start(COMPARE_SECONDS_DOWN, now=False)
 
     def stop(self) -> None:
-        """Compare no more."""
+        """Stop the periodic comparisons."""
         if self._calls.running:
             self._calls.stop()
 
@@ -110,7 +111,7 @@ class Comparing:
         return self._run(self.compare(everything=now - self._refreshed >= REFRESH_SECONDS))
 
     async def compare(self, everything: bool = True) -> None:
-        """Read what is new; of the groups that are not followed only if it is *everything*.
+        """Read what is new; in groups that are not followed only with *everything*.
 
         Raises `NotSaved`.
         """
@@ -144,9 +145,17 @@ class Comparing:
         revision, keys = await self._journal.read_in_order(
             self._nodes.changed_accounts, self._revision
         )
+        failed = False
         for key in keys:
-            await self._refresh(key)
-        self._revision = max(revision, self._revision)
+            try:
+                await self._refresh(key)
+            except NotSaved:
+                raise
+            except Exception:  # perhaps its name is reserved here, for a moment
+                self._log.failure("account {key} cannot be taken over yet", key=key)
+                failed = True
+        if not failed:  # else all are read again
+            self._revision = max(revision, self._revision)
 
     def _is_passed_over(self, id: int) -> bool:
         """Return whether *id* is that of a group that is not followed."""

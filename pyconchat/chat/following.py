@@ -1,7 +1,8 @@
-"""Following: of which groups this node hears what the others store.
+"""Following: the topics of the bus to which this node subscribes.
 
-It follows the groups that somebody who is online here is connected with: as a member, an applicant,
-or invited. Of all other groups it has the states in memory, which are up to `REFRESH_SECONDS` old.
+It follows (subscribes to) the groups with which an account that is online here is connected: as a
+member, an applicant, or invited. The states in memory of all other groups are up to
+`REFRESH_SECONDS` old.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pyconchat.domain.names import Key
 __all__ = ["REFRESH_SECONDS", "Following"]
 
 IDLE_SECONDS = 60.0
-"""Seconds that a group is followed after the last person here that is connected with it."""
+"""Seconds for which a group is followed after the last account connected with it went offline."""
 
 REFRESH_SECONDS = 30.0
 """Seconds between two comparisons of the groups that are not followed with the store."""
@@ -49,7 +50,7 @@ class Following:
         self._idle: dict[int, float] = {}  # followed groups without people, and since when
 
     def start(self) -> None:
-        """Follow what concerns everybody, and watch who is connected with groups."""
+        """Follow the topic of the server, and watch who is connected with groups."""
         self._bus.follow(SERVER_TOPIC)
         self._memory.groups.connected = self._connected
         self._memory.conversations.watchers.append(self._changed)
@@ -63,7 +64,7 @@ class Following:
         return len(self._people)
 
     def account(self, account: Account, online: bool) -> None:
-        """Follow what concerns *account*, of which the first session is here, or no longer."""
+        """Follow *account* and its groups while it is *online* here: while it has sessions."""
         topic, key = account_topic(account.key), account.key
         if not online:
             self._bus.unfollow(topic)
@@ -86,7 +87,7 @@ class Following:
             self._idle[id] = self._now()
 
     def drop_idle(self) -> None:
-        """Follow the groups no longer with which nobody here was connected for some time."""
+        """Unfollow the groups with which nobody here was connected for `IDLE_SECONDS`."""
         until = self._now() - IDLE_SECONDS
         for id, since in list(self._idle.items()):
             if since > until:
@@ -109,7 +110,7 @@ class Following:
             following.addCallback(lambda _: self._read(id))
 
     def _changed(self, conversation: Conversation, begins: bool) -> None:
-        """Follow a conversation no longer that is no longer in memory."""
+        """Unfollow a conversation that was dropped from memory."""
         if not begins and conversation.id in self._people:
             self._unfollow(conversation.id)
 

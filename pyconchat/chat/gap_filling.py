@@ -92,7 +92,10 @@ class FillingCommits:
             entries, last = list(first.entries), first
             while last.more:
                 after = {id: entries[-1].seq}
-                last = self._nodes.catch_up(after, MAX_CAUGHT, versions)[id]
+                more = self._nodes.catch_up(after, MAX_CAUGHT, versions).get(id)
+                if more is None:  # its log was removed meanwhile
+                    break
+                last = more
                 entries += last.entries
             caught[id] = replace(last, entries=entries)
         return caught

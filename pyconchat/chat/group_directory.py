@@ -9,9 +9,15 @@ from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import (
     AnyEvent,
     GroupCreated,
+    InvitationEnded,
+    JoinRejected,
     JoinRequested,
+    MemberBanned,
     MemberInvited,
     MemberJoined,
+    MemberKicked,
+    MemberLeft,
+    RequestWithdrawn,
 )
 from pyconchat.domain.lookalikes import Lookalikes
 from pyconchat.domain.names import COMMAND_WORDS, Key, Name, fold, group_number
@@ -109,8 +115,10 @@ class GroupDirectory:
             self._connect(key, conversation)
 
     def remove(self, conversation: GroupConversation) -> None:
-        """Free the name and the number of a closed group."""
+        """Free the name and the number of a closed group; nobody is connected with it."""
         group = conversation.group
+        for key in (*group.members, *group.requests, *group.invitations):
+            self._disconnect(key, conversation)
         if self._by_number.get(group.number) is conversation:
             del self._by_number[group.number]
         if self._by_name.get(fold(group.name)) is conversation:
@@ -118,33 +126,45 @@ class GroupDirectory:
             self._lookalikes.remove(group.name)
 
     def note(self, conversation: GroupConversation, event: AnyEvent) -> None:
-        """Note the person whom *event* connects with the group."""
+        """Note that *event*, which was applied, connects a person with the group, or no longer."""
         match event:
             case GroupCreated(by=name) | MemberJoined(name=name):
-                pass
+                self._connect(fold(name), conversation)
             case JoinRequested(name=name) | MemberInvited(name=name):
-                pass
+                self._connect(fold(name), conversation)
+            case MemberLeft(name=name) | MemberKicked(name=name) | MemberBanned(name=name):
+                self._disconnect_unless_known(fold(name), conversation)
+            case RequestWithdrawn(name=name) | JoinRejected(name=name) | InvitationEnded(name=name):
+                self._disconnect_unless_known(fold(name), conversation)
             case _:
-                return
-        self._connect(fold(name), conversation)
+                pass
 
     def _connect(self, key: Key, conversation: GroupConversation) -> None:
         self._connected.setdefault(key, {})[conversation] = None
         if self.connected is not None:
             self.connected(key, conversation)
 
-    def connected_with(self, key: Key) -> list[GroupConversation]:
-        """Return the open groups in which *key* is a member, asks to be, or is invited."""
+    def _disconnect_unless_known(self, key: Key, conversation: GroupConversation) -> None:
+        if not _knows(conversation, key):
+            self._disconnect(key, conversation)
+
+    def _disconnect(self, key: Key, conversation: GroupConversation) -> None:
         connected = self._connected.get(key, {})
-        for conversation in list(connected):
-            group = conversation.group
-            known = key in group.members or key in group.requests or key in group.invitations
-            if group.closed or not known:
-                del connected[conversation]
+        connected.pop(conversation, None)
         if not connected:
             self._connected.pop(key, None)
-        return list(connected)
+
+    def connected_with(self, key: Key) -> list[GroupConversation]:
+        """Return the open groups in which *key* is a member, asks to be, or is invited."""
+        connected = list(self._connected.get(key, ()))
+        return [each for each in connected if not each.group.closed and _knows(each, key)]
 
     def memberships(self, key: Key) -> list[GroupConversation]:
         """Return the groups of which *key* is a member."""
         return [each for each in self.connected_with(key) if key in each.group.members]
+
+
+def _knows(conversation: GroupConversation, key: Key) -> bool:
+    """Return whether *key* is a member of a group, asks to be one, or is invited."""
+    group = conversation.group
+    return key in group.members or key in group.requests or key in group.invitations

@@ -87,7 +87,7 @@ class Leases:
         self._renewing.start(RENEW_SECONDS, now=False)
 
     def halt(self) -> None:
-        """Renew the lease no more."""
+        """Stop renewing the lease."""
         if self._renewing.running:
             self._renewing.stop()
         self._held = False

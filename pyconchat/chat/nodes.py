@@ -176,7 +176,7 @@ class Nodes:
         return ending
 
     def halt(self) -> Deferred[None]:
-        """Stop all that runs by itself, and keep the lease as long as it lasts."""
+        """Stop the periodic work and the bus; the lease stays until it expires."""
         self._comparing.stop()
         self.leases.halt()
         return self.bus.stop()

@@ -15,7 +15,7 @@ from pyconchat.chat.memory import Memory
 from pyconchat.chat.session_registry import SessionRegistry
 from pyconchat.domain.absence import Absence
 from pyconchat.domain.accounts import Account, is_guest_party
-from pyconchat.domain.errors import NotSaved
+from pyconchat.domain.errors import NotSaved, Refused
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.stored import NodeRecord, Online, OnlineRecord
 from pyconchat.domain.text import safe_line
@@ -250,12 +250,18 @@ class OnlineElsewhere:
                     self._registry.elsewhere_changed(account, True)
 
     def _add_guest(self, record: OnlineRecord) -> Account | None:
-        """Add, and return, the account of *record*, unless it is a registered one."""
+        """Add, and return, the account of *record*, unless it is a registered one.
+
+        Or its name is reserved by somebody here who registers it, and will be refused.
+        """
         if not is_guest_party(record.party):
             return None
         account = Account(record.name)
         account.party = record.party
-        self._memory.accounts.add(account)
+        try:
+            self._memory.accounts.add(account)
+        except Refused:
+            return None
         return account
 
     def _call_watchers(self, key: Key) -> None:

@@ -66,7 +66,10 @@ class OtherStates:
                     self._memory.replay_server(entry)
 
     def may_pass(self, conversation: GroupConversation, caught: Caught) -> bool:
-        """Return whether what is new in a group concerns nobody here, and no shared file."""
+        """Return whether the new entries of a group need not be published.
+
+        They concern nobody who is online here, and do not change the shared files.
+        """
         if conversation.sessions:
             return False
         if caught.group is None:

@@ -151,8 +151,13 @@ class Registration:
         self._memory.admit_network(network)
         if replace:
             self._replace_guest(name, network)
-        with self._accounts.reserved(name, self._now()):
-            yield
+        try:
+            with self._accounts.reserved(name, self._now()):
+                yield
+        except Refused:
+            if self.nodes is not None:  # a guest may have taken the name at another node
+                self.nodes.leases.elsewhere.add_next_guest(fold(name))
+            raise
 
     def registered(self, account: Account) -> Account:
         """Add the new *account*, which is stored, and return it. Raises `Refused`."""

@@ -276,3 +276,31 @@ def test_ids_that_could_not_be_replaced_are_not_used(
     first = store.ids(1)
     cluster.settle(2)
     assert chat.conversations.new_id() > first
+
+
+@pytest.mark.parametrize("followed", [True, False])
+def test_nothing_is_left_of_guests_who_were_in_a_group(cluster: Cluster, followed: bool) -> None:
+    """Neither at their own node nor at another one."""
+    cluster.group_of_two()[1].wire.loseConnection()
+    cluster.settle(1 if followed else LONG)
+    for name in ("gil", "gus"):
+        guest = cluster.person(0, name).types("/join tea")
+        cluster.settle(1 if followed else REFRESH_SECONDS + 1)
+        guest.wire.loseConnection()
+    cluster.settle(1 if followed else REFRESH_SECONDS + 1)
+    for node in cluster.nodes:
+        assert set(node.chat.groups._connected) == {"alice", "bob"}, node.name
+
+
+def test_an_account_that_cannot_be_taken_over_yet(cluster: Cluster) -> None:
+    """Its name is reserved here, by somebody who registers it. That does not disturb others."""
+    cluster.person(1, "carl", "password").wire.loseConnection()
+    cluster.settle(1)
+    cluster.cut()
+    accounts = cluster.nodes[1].chat.accounts
+    with accounts.reserved(Name("bob"), 0):
+        cluster.person(0, "bob", "password")
+        cluster.person(1, "carl", "password")
+    assert accounts.get("bob") is None
+    cluster.person(1, "bob", "password")
+    assert accounts.find(Name("bob")).registered

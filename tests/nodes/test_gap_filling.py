@@ -9,7 +9,7 @@ from pyconchat.chat.gap_filling import FillingCommits
 from pyconchat.chat.interfaces import INodeStore, IStore
 from pyconchat.domain.decisions import Decision, NewEntry
 from pyconchat.domain.errors import Conflict
-from pyconchat.domain.events import Message
+from pyconchat.domain.events import Entry, Message
 from pyconchat.domain.names import Name
 from pyconchat.domain.stored import Caught
 from pyconchat.domain.text import SafeText
@@ -41,3 +41,20 @@ def test_the_log_of_a_group_that_was_closed_meanwhile_is_not_read() -> None:
     assert store.read == [{HERE: 5}]
     caught, conflicts = commits.take()
     assert set(caught) == conflicts == {HERE}
+
+
+class Purged(Store):
+    """A store that removes the log of a closed group while it is being read."""
+
+    def catch_up(self, known: Mapping[int, int], *_: object) -> dict[int, Caught]:
+        entry = Entry(HERE, 6, 0, Message(Name("bob"), SafeText("hello")))
+        return {HERE: Caught(9, [entry], None, None, more=True)} if known == {HERE: 5} else {}
+
+
+def test_a_log_that_is_removed_while_it_is_read() -> None:
+    commits = FillingCommits(
+        cast(IStore, Purged()), cast(INodeStore, Purged()), lambda _: 5, lambda _: 0
+    )
+    commits.commit([Decision(0, [NewEntry(HERE, Message(Name("bob"), SafeText("hi")), 1)])])
+    caught, _ = commits.take()
+    assert [each.seq for each in caught[HERE].entries] == [6]

@@ -5,20 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
 from pyconchat.chat.leases import MAX_AGE_SECONDS, RENEW_SECONDS
-from pyconchat.chat.nodes import GONE_SECONDS
-from pyconchat.chat.online_elsewhere import PresenceNotice
 from pyconchat.domain.errors import NotSaved
-from pyconchat.domain.names import Name, fold
+from pyconchat.domain.names import fold
 from pyconchat.domain.replies import EndWhy
-from pyconchat.domain.stored import Online, OnlineRecord
+from pyconchat.domain.stored import Online
 from pyconchat.store import BadStore
 from tests.nodes.cluster import Cluster
-from tests.support.faulty_bus import NO_FAULTS
 from tests.support.groups import find_group
 
 
@@ -248,67 +244,3 @@ def test_a_lease_is_renewed_while_what_a_killed_node_has_left_is_ended(
     assert len(asked) == 2
     left = {"alice", "bob", asked[0]}
     assert set(find_group(node.chat, "tea").group.members) == left
-
-
-def test_a_notice_that_is_older_than_what_was_read(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It arrives during the reading; the newer one after it is not needed any more."""
-    chat = cluster.nodes[1].chat
-    assert chat.nodes is not None
-    elsewhere = chat.nodes.leases.elsewhere
-    cluster.cut()
-    gus = cluster.person(0, "gus")
-    cluster.settle()
-    party = cluster.nodes[0].chat.accounts.find("gus").party
-    coming = OnlineRecord(1, Name("gus"), party, 1)
-    gus.wire.loseConnection()
-    cluster.settle()
-    count = cluster.nodes[1].own_store.nodes.online().counts[1]
-    answer: Deferred[Online] = Deferred()
-    with monkeypatch.context() as patched:
-        patched.setattr(chat.threads, "write", lambda *_: answer)
-        elsewhere.read()
-    elsewhere.heard(PresenceNotice([coming], count - 1))
-    answer.callback(Online({1: count}, []))
-    elsewhere.heard(PresenceNotice([replace(coming, sessions=0)], count))
-    assert chat.accounts.get("gus") is None
-
-
-def test_the_next_guest_with_a_name_at_another_node(tmp_path: Path, clock: Clock) -> None:
-    """What the bus has lost of the one before does not make the name look used."""
-    cluster = Cluster(tmp_path, clock, 3)
-    chat = cluster.nodes[0].chat
-    first = cluster.person(1, "gus")
-    cluster.settle()
-    cluster.cut()
-    first.wire.loseConnection()
-    cluster.settle(GONE_SECONDS)
-    cluster.network.faults = NO_FAULTS
-    second = cluster.person(2, "gus")
-    cluster.settle(4 * RENEW_SECONDS)
-    [session] = cluster.nodes[2].chat.presence.sessions(fold("gus"))
-    assert chat.accounts.find("gus").party == session.account.party
-    second.wire.loseConnection()
-    cluster.settle(4 * RENEW_SECONDS)
-    assert chat.accounts.get("gus") is None
-    cluster.stop()
-
-
-def test_two_guests_choose_one_name_at_once(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The one who does not get it leaves nothing behind."""
-    other = cluster.nodes[1]
-    with monkeypatch.context() as patched:  # as if that one had just disconnected, at the first try
-        patched.setattr(other.own_store.nodes, "claim_guest", lambda *_: 0)
-        loser = other.connect().types("gus", "", "")
-    cluster.person(0, "gus")
-    cluster.settle(1)
-    assert "gus" in loser.sees()
-    [session] = cluster.nodes[0].chat.presence.sessions(fold("gus"))
-    assert other.chat.accounts.find("gus").party == session.account.party
-    session.end(EndWhy.STOPPING, "Bye.")
-    cluster.settle(1)
-    assert other.chat.accounts.get("gus") is None
-    cluster.person(1, "gus")
