@@ -196,7 +196,7 @@ class Chat:
         if self.nodes is not None:
             conversation = self.groups.get(name)
             if conversation is None:
-                await self.nodes.learn()
+                await self.nodes.find_group(name)
             else:
                 await self.nodes.know_group(conversation.id)
 

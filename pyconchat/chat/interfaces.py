@@ -266,6 +266,9 @@ class INodeStore(Interface):
         These are the groups in which it is a member, asks to be, or is invited.
         """
 
+    def named(name: str) -> dict[int, int]:
+        """Return the head of the open group with that name or number; empty if there is none."""
+
     def catch_up(
         published: Mapping[int, int], most: int, versions: Mapping[int, int] | None = None
     ) -> dict[int, Caught]:

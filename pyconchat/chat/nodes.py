@@ -35,7 +35,7 @@ from pyconchat.chat.unheard import UnheardPrivate
 from pyconchat.domain.decisions import SERVER, owner_of
 from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.events import OperatorMade, OperatorRemoved
-from pyconchat.domain.names import Key, fold
+from pyconchat.domain.names import Key, fold, group_name, group_number
 from pyconchat.domain.stored import AccountState
 
 __all__ = ["BusOf", "Node", "Nodes"]
@@ -233,6 +233,19 @@ class Nodes:
             if self.incoming.known(id) < head:
                 self.incoming.read(id, head - 1)
         await self.incoming.when_read()
+
+    async def find_group(self, name: str) -> None:
+        """Read the group *name*, if another node has just created it.
+
+        Raises `Refused` if that can be no name, or `NotSaved`.
+        """
+        if group_number(name) is None:
+            name = group_name(name)
+        found = await self._journal.read_in_order(self._node.store.named, name)
+        for id, head in found.items():
+            self.incoming.read(id, head - 1)
+        if found:
+            await self.incoming.when_read()
 
     async def know_group(self, id: int) -> None:
         """Read the state of the group *id*, unless it is followed. Raises `NotSaved`."""

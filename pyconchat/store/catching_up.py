@@ -9,13 +9,13 @@ from sqlalchemy import ColumnElement, Connection, TextClause, or_, select, text,
 
 from pyconchat.domain.decisions import SERVER
 from pyconchat.domain.events import Entry
-from pyconchat.domain.names import Key
+from pyconchat.domain.names import Key, fold, group_number
 from pyconchat.domain.stored import Caught
 from pyconchat.store import schema
 from pyconchat.store.rows import parts
 from pyconchat.store.state import read_groups
 
-__all__ = ["catch_up", "read_connected", "read_heads"]
+__all__ = ["catch_up", "read_connected", "read_heads", "read_named"]
 
 _conversations = schema.conversations.c
 # A removed group leaves only its row, with the head 0.
@@ -43,6 +43,14 @@ def read_connected(connection: Connection, key: Key, ids: Collection[int]) -> di
     is_open = select(groups.conversation).where(groups.conversation.in_(connected), ~groups.closed)
     heads = _heads(connection, _conversations.id.in_(is_open))
     return heads | _heads_of(connection, ids) if ids else heads
+
+
+def read_named(connection: Connection, name: str) -> dict[int, int]:
+    """Return the head of the open group with that name or number, if there is one."""
+    groups, number = schema.groups.c, group_number(name)
+    named = groups.key == fold(name) if number is None else groups.number == number
+    found = select(groups.conversation).where(named, groups.closed.is_(False))
+    return _heads(connection, _conversations.id.in_(found))
 
 
 def _heads_of(connection: Connection, ids: Collection[int]) -> dict[int, int]:

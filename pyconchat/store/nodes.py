@@ -186,6 +186,10 @@ class NodeStore:
         with self._writer.reading(READ_SECONDS) as connection:
             return catching_up.read_connected(connection, key, ids)
 
+    def named(self, name: str) -> dict[int, int]:
+        with self._writer.reading(READ_SECONDS) as connection:
+            return catching_up.read_named(connection, name)
+
     def catch_up(
         self, published: Mapping[int, int], most: int, versions: Mapping[int, int] | None = None
     ) -> dict[int, Caught]:

@@ -294,6 +294,20 @@ def test_the_groups_of_a_person(one: SqlStore, two: SqlStore) -> None:
     assert two.nodes.connected(fold(ALICE.name), []).keys() == {2, 3, 5, 6}
 
 
+def test_a_group_by_its_name(one: SqlStore, two: SqlStore) -> None:
+    """In any case of letters, or by its number, while it is open."""
+    create(one, 2)
+    tea = create(one, 3)
+    name, number = tea.name, str(tea.number)
+    heads = two.nodes.heads([3], MAX_ID)
+    assert two.nodes.named(name) == two.nodes.named(name.upper()) == heads
+    assert two.nodes.named(number) == heads
+    for other in ("nothing", "99", "9" * 40, "no group"):
+        assert two.nodes.named(other) == {}
+    store_events(one, tea, tea.close(ALICE))
+    assert two.nodes.named(name) == two.nodes.named(number) == {}
+
+
 def test_what_another_node_has_stored(one: SqlStore, two: SqlStore) -> None:
     """Entries, states and parties are as the other node has them."""
     register(one, ALICE, BOB)
