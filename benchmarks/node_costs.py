@@ -200,7 +200,7 @@ def costs(community: Community, layout: Layout) -> Costs:
     cursor_commits = min(cursors, nodes * shards * CURSOR_COMMITS)
     told_all, heard_all = told + told_presence, heard + heard_presence
     renewals = nodes / RENEW_SECONDS * shards
-    read_nodes = renewals * nodes
+    read_nodes = renewals * nodes if nodes > 1 else 0.0
     n_told = N_TOLD_NOTIFY if layout.notify else N_TOLD_REDIS
     n_heard = N_HEARD_NOTIFY if layout.notify else N_HEARD_REDIS
     in_postgres = (

@@ -14,8 +14,8 @@ LAYOUTS = [
     Layout(1),
     Layout(10),
     Layout(10, notify=True),
-    Layout(10, followed=True),
-    Layout(10, followed=True, shards=4),
+    Layout(10, on_demand=True),
+    Layout(10, on_demand=True, shards=4),
 ]
 EVENING = make_community(SESSIONS)
 
@@ -56,7 +56,7 @@ def test_a_block_goes_to_the_nodes_with_members(online: int) -> None:
     placed = [len({rng.randrange(nodes) for _ in range(online)}) for _ in range(2000)]
     community = Community(SESSIONS, [Groups(1, online, online, 1e-4)], private=0.0)
     quiet = Community(SESSIONS, [Groups(1, online, online, 0.0)], private=0.0)
-    layout = Layout(nodes, followed=True)
+    layout = Layout(nodes, on_demand=True)
     found, none = costs(community, layout), costs(quiet, layout)
     assert found.told - none.told == pytest.approx(1e-4, rel=0.01)
     assert found.heard - none.heard == pytest.approx(1e-4 * sum(placed) / 2000, rel=0.03)
@@ -70,7 +70,7 @@ def test_one_node_has_no_bus() -> None:
 
 def test_shards_divide_the_database_and_not_the_nodes() -> None:
     """Each has a part of the rows; a node writes as many, in smaller commits."""
-    one, four = (costs(EVENING, Layout(10, followed=True, shards=each)) for each in (1, 4))
+    one, four = (costs(EVENING, Layout(10, on_demand=True, shards=each)) for each in (1, 4))
     assert one.postgres / 4 < four.postgres < one.postgres
     assert four.node >= one.node
     assert four.lines == one.lines

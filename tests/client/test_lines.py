@@ -228,10 +228,15 @@ def test_what_was_removed_shows_nothing(formatter: LineFormatter) -> None:
 
 
 @pytest.mark.parametrize(
-    ("current", "prefix"), [("tea", "[@bob] "), ("@Bob", ""), (None, "[@bob] ")]
+    ("current", "prefix", "get"),
+    [
+        ("tea", "[@bob] ", "/query bob, then /get 1"),
+        ("@Bob", "", "/get 1"),
+        (None, "[@bob] ", "/query bob, then /get 1"),
+    ],
 )
 def test_lines_about_a_private_conversation(
-    formatter: LineFormatter, current: str | None, prefix: str
+    formatter: LineFormatter, current: str | None, prefix: str, get: str
 ) -> None:
     """Elsewhere they name it; where it is the current place they need not."""
     for fields, sentence in (
@@ -240,7 +245,7 @@ def test_lines_about_a_private_conversation(
         ({"type": "react", "about": 4, "emoji": "👍"}, "bob reacted 👍 to #4"),
         (
             {"type": "shared", "number": 1, "file": "a", "size": 1, "sha256": "ab"},
-            "bob shared a (1 byte), number 1",
+            f"bob shared a (1 byte), number 1 ({get})",
         ),
     ):
         event = {**private_message(5, ""), **fields, "by": "bob"}

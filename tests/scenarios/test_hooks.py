@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.support.programs import Program
-from tests.support.servers import PATIENCE, Server, free_port
+from tests.support.servers import PATIENCE, Server
 from tests.support.skips import require_program
 from tests.support.users import SocketUser, Visit
 
@@ -23,18 +23,7 @@ PASSWORD = "a long password"
 Enter = Callable[..., Program]
 
 
-class WithWeb(Server):
-    """A server with a web port."""
-
-    def __init__(self, folder: Path, **options: str) -> None:
-        super().__init__(folder, **options)
-        self.web_port = free_port()
-
-    def start(self, *options: str) -> None:
-        super().start("--web", f"tcp:{self.web_port}:interface=127.0.0.1", *options)
-
-
-pytestmark = pytest.mark.server(type=WithWeb)
+pytestmark = pytest.mark.server(web=True)
 
 
 class Answer(NamedTuple):
@@ -63,7 +52,7 @@ def add_hook(alice: SocketUser, name: str = "ci") -> str:
     return found[0]
 
 
-def test_a_day_of_ci(server: WithWeb, visit: Visit, enter: Enter) -> None:
+def test_a_day_of_ci(server: Server, visit: Visit, enter: Enter) -> None:
     """Text, payloads, a delivery that is repeated, also after a kill; an address that has ended."""
     alice, bot = visit("alice", PASSWORD), enter("bot")
     alice.types("/create tea open")
@@ -99,8 +88,8 @@ def test_a_day_of_ci(server: WithWeb, visit: Visit, enter: Enter) -> None:
     assert address.rpartition("/")[2] not in server.log()
 
 
-@pytest.mark.server(type=WithWeb, limits="[limits]\nmessages_per_second = 0.5\n")
-def test_abuse(server: WithWeb, visit: Visit) -> None:
+@pytest.mark.server(web=True, limits="[limits]\nmessages_per_second = 0.5\n")
+def test_abuse(server: Server, visit: Visit) -> None:
     """Each answer is one line, and the chat goes on."""
     alice = visit("alice", PASSWORD)
     alice.types("/create tea open")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 
 from pyconchat.domain.errors import Refused
-from pyconchat.domain.names import group_name, person_name
+from pyconchat.domain.names import group_name, group_number, person_name
 
 __all__ = ["Address", "BadAddress", "parse_address"]
 
@@ -111,6 +111,10 @@ def _port(number: str, tls: bool, text: str) -> int:
 
 
 def _group(group: str) -> str:
+    if group.isascii() and group.isdigit():
+        if group.startswith("0") or group_number(group) is None:
+            raise BadAddress("A group's number has at most 9 digits, without leading zeros.")
+        return group
     return _checked(group, group_name) if group else ""
 
 
