@@ -19,11 +19,12 @@ run: $(VENV)/run.stamp
 # Side by side, a file at a time, in the order of tests/conftest.py.
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder \
-		--ignore tests/ssh_e2e --ignore tests/web_e2e --ignore tests/nodes_e2e $(ARGS)
+		--ignore tests/ssh_e2e --ignore tests/web_e2e \
+		--ignore tests/nodes --ignore tests/nodes_e2e $(ARGS)
 
-# Real nodes on a real PostgreSQL.
+# Several nodes in one process, and real ones on a real PostgreSQL.
 test-nodes: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n 2 tests/nodes_e2e $(ARGS)
+	$(BIN)/python -m pytest -n 2 tests/nodes tests/nodes_e2e $(ARGS)
 
 # The SSH door with the clients of others: OpenSSH, PuTTY and Dropbear.
 test-ssh: $(VENV)/test.stamp
