@@ -1,0 +1,199 @@
+"""What several servers (nodes) on one database share, and the bus between them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zope.interface import Attribute, Interface
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from twisted.internet.defer import Deferred
+
+    from pyconchat.domain.names import Key, Name
+    from pyconchat.domain.stored import (
+        AccountState,
+        Caught,
+        DirectFiles,
+        NodeRecord,
+        Online,
+        OnlineRecord,
+        TicketRecord,
+    )
+
+
+__all__ = ["IBus", "IBusListener", "INodeStore"]
+
+
+class INodeStore(Interface):
+    """What several servers (nodes) on one database share, beside the log.
+
+    Every method blocks, and is called by the writer's thread. They raise `NotSaved` if the
+    database fails.
+    """
+
+    def begin(name: str) -> int:
+        """Take the lease of the node *name*, with a new incarnation; return the node's id.
+
+        This comes before the first commit. It removes who was online at the node's earlier run:
+        `expire` returns them, if it is called before. Raises `BadStore` if a living node has that
+        name.
+        """
+
+    def renew() -> list[NodeRecord]:
+        """Renew the own lease; return the living nodes, with this one.
+
+        Raises `LeaseLost` if the lease has ended and another node has noticed.
+        """
+
+    def expire() -> list[OnlineRecord]:
+        """Remove the other nodes whose leases have ended; return who was online there.
+
+        If several nodes call this at once, one of them removes a node.
+        """
+
+    def end() -> None:
+        """Remove the own node, and who is online there."""
+
+    def set_online(changes: Sequence[OnlineRecord]) -> int:
+        """Store the numbers of sessions at this node, whatever node the records have.
+
+        With 0 sessions, somebody is no longer online. Returns this node's `NodeRecord.count`.
+        Raises `LeaseLost` as `renew`.
+        """
+
+    def claim_guest(name: Name, party: str) -> int:
+        """Make *name* a guest of this node with one session; return this node's new count.
+
+        Returns 0 if that is not possible: there is an account with its key, or anybody is online
+        under it at any node. Nobody can register the name at another node while it is a guest here.
+        Raises `LeaseLost` as `renew`.
+        """
+
+    def online(nodes: Collection[int] | None = None) -> Online:
+        """Return who is online at *nodes*, as far as they live; None: at all other nodes."""
+
+    def ids(count: int) -> int:
+        """Return the first of *count* new ids of conversations, which no other node gets."""
+
+    def heads(ids: Collection[int], above: int) -> dict[int, int]:
+        """Return the heads of *ids*, and of all conversations with greater ids than *above*.
+
+        Those that do not exist are left out.
+        """
+
+    def connected(key: Key, ids: Collection[int]) -> dict[int, int]:
+        """Return the heads of *ids*, and of the open groups with which *key* is connected.
+
+        These are the groups in which it is a member, asks to be, or is invited.
+        """
+
+    def named(name: str) -> dict[int, int]:
+        """Return the head of the open group with that name or number; empty if there is none."""
+
+    def catch_up(
+        published: Mapping[int, int], most: int, versions: Mapping[int, int] | None = None
+    ) -> dict[int, Caught]:
+        """Return what conversations have after the entries *published*, at most *most* of each.
+
+        Those that do not exist are left out. The state of a group is left out if its version is
+        still that in *versions*: reading it takes much longer than the entries.
+        """
+
+    def account(owner: Key) -> AccountState | None:
+        """Return what is stored of the account *owner*, or None."""
+
+    def changed_accounts(after: int) -> tuple[int, list[Key]]:
+        """Return the newest revision of the accounts, and which have changed after *after*.
+
+        An account has changed if `account` returns something else, apart from its times.
+        """
+
+    def add_ticket(ticket: TicketRecord, seconds: float, most: int) -> None:
+        """Store *ticket*, which is valid for so many *seconds*; 0: for ever.
+
+        If the account then has more than *most* (0: no maximum), the first to expire are removed.
+        A new password, a kick or a ban from the server, and the end of all session tokens remove
+        all tickets of an account.
+        """
+
+    def ticket(digest: str) -> TicketRecord | None:
+        """Return the ticket whose token has the SHA-256 *digest*; None if it is not valid."""
+
+    def end_ticket(digest: str) -> None:
+        """Remove a ticket, which was used."""
+
+    def private_files(conversation: int) -> DirectFiles | None:
+        """Return the files of a private conversation; None if it does not exist."""
+
+    def known_files(ids: Sequence[str]) -> set[str]:
+        """Return those of *ids* that are the ids of shared files, also of closed groups."""
+
+    def shared_bytes(name: Name, since: int, quota: str) -> int:
+        """Return the bytes of the files that *name* has shared, also with groups that are closed.
+
+        Those before *since* (milliseconds since the epoch) are of an earlier account of that name.
+        With a *quota* (see `FileShared`), it is what guests have shared who have that one.
+        """
+
+    def add_wrong_passwords(keys: Collection[str], seconds: float) -> None:
+        """Store one more wrong password of each of *keys*; forget those older than *seconds*."""
+
+    def wrong_passwords(keys: Collection[str], seconds: float, most: int) -> dict[str, list[float]]:
+        """Return how many seconds ago the wrong passwords of each of *keys* were, newest first.
+
+        At most the newest *most* of each, and none older than *seconds*.
+        """
+
+
+class IBusListener(Interface):
+    """Gets what a bus hears, in the reactor's thread."""
+
+    def heard(topic: str, block: bytes) -> None:
+        """Another node has told *block* to *topic*, which is followed (see `chat.blocks`).
+
+        Blocks can be lost, come twice, or in another order.
+        """
+
+    def connected() -> None:
+        """The bus is up, for the first time or again, and all followed topics are heard.
+
+        Anything may have been missed before: the log has to be read.
+        """
+
+
+class IBus(Interface):
+    """Tells the other nodes what this node has stored, and hears what they have stored.
+
+    It saves time only: everything is in the store, and whoever misses a block reads it there. A
+    topic is text without control characters, of at most 200 bytes. Own blocks are not heard.
+    """
+
+    up = Attribute("True while blocks reach the others, and theirs this node, as far as known.")
+    told = Attribute("Count of blocks that were passed to the engine.")
+    heard = Attribute("Count of blocks that were passed to the listener.")
+    dropped = Attribute("Count of blocks that were not told or not heard, for want of room.")
+    lag = Attribute("Seconds that a block took last, from this node to itself.")
+
+    def start() -> None:
+        """Connect; and again, without end, whenever the connection is lost."""
+
+    def stop() -> Deferred[None]:
+        """Disconnect. Fires when what was told is sent, or after a second."""
+
+    def follow(topic: str) -> Deferred[None]:
+        """Hear what is told to *topic*, until `unfollow`.
+
+        Fires when nothing that is told from then on is missed. If the bus is not up then, the
+        listener's `connected` is called later. Never fails.
+        """
+
+    def unfollow(topic: str) -> None:
+        """Hear no more of *topic*."""
+
+    def tell(topic: str, block: bytes) -> None:
+        """Send *block* to all other nodes that follow *topic*. Never waits.
+
+        If too many blocks are waiting, the oldest ones are dropped.
+        """
