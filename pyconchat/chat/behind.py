@@ -60,7 +60,8 @@ class Behind:
         if self._reading or not self._missing:
             return
         self._reading = True
-        missing, self._missing = self._missing, {}
+        wanted, self._missing = self._missing, {}
+        missing = dict(wanted)
         self._done, self._done_later = self._done_later, Waiters()
         for id in missing:
             known = self._known(id)
@@ -70,7 +71,8 @@ class Behind:
         def failed(failure: Failure) -> None:
             if not isinstance(failure.value, NotSaved):
                 self._log.failure("entries of other nodes cannot be accepted", failure)
-            self._missing = {**missing, **self._missing}
+            for id, after in wanted.items():  # what was asked for later may begin later
+                self._missing[id] = min(after, self._missing.get(id, after))
             # Not at once: what fails every time must not be repeated in a tight loop.
             self._reactor.callLater(RETRY_SECONDS, self._read_next)
             done(read=False)
