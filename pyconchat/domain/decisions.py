@@ -9,7 +9,7 @@ once, however often the request is repeated.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, assert_never
 
 import msgspec
 
@@ -272,8 +272,21 @@ def owner_of(write: Write) -> Key | None:
             | DeleteAccount(owner=key)
         ):
             return key
-        case _:
+        case (
+            MoveCursor()
+            | OpenDirect()
+            | EndDirect()
+            | MoveKeys()
+            | SaveToken()
+            | UseToken()
+            | EndToken()
+            | UseKey()
+            | NoteLogin()
+            | NoteSeen()
+        ):
             return None
+        case _:
+            assert_never(write)
 
 
 class RequestKey(NamedTuple):

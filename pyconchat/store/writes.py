@@ -29,6 +29,7 @@ from pyconchat.domain.decisions import (
     UseKey,
     UseToken,
     Write,
+    owner_of,
 )
 from pyconchat.domain.names import Key, fold
 from pyconchat.store import schema
@@ -75,7 +76,9 @@ class Writes:
 
     def make(self, write: Write, at: int) -> None:
         """Make one *write* at *at* (milliseconds)."""
-        self._note(write)
+        changed = owner_of(write)
+        if changed is not None:
+            self.changed.add(changed)
         match write:
             case Register(name=name, password_hash=password_hash):
                 row = {
@@ -178,41 +181,6 @@ class Writes:
         """Make the account *owner* an operator, or no longer one."""
         self.changed.add(owner)
         self.change_account(owner, operator=operator)
-
-    def _note(self, write: Write) -> None:
-        """Add the account that *write* changes to `changed`."""
-        match write:
-            case Register(name=name):
-                self.changed.add(fold(name))
-            case SaveKey(owner=owner):
-                self.changed.add(fold(owner))
-            case (
-                SetPassword(owner=key)
-                | EndTokens(owner=key)
-                | Ignore(owner=key)
-                | SaveSetting(owner=key)
-                | Mute(owner=key)
-                | Detach(owner=key)
-                | MarkRead(owner=key)
-                | RemoveKey(owner=key)
-                | DeleteAccount(owner=key)
-            ):
-                self.changed.add(key)
-            case (
-                MoveCursor()
-                | OpenDirect()
-                | EndDirect()
-                | MoveKeys()
-                | SaveToken()
-                | UseToken()
-                | EndToken()
-                | UseKey()
-                | NoteLogin()
-                | NoteSeen()
-            ):
-                pass
-            case _:
-                assert_never(write)
 
     def _has_account(self, owner: Key) -> bool:
         key = schema.accounts.c.key
