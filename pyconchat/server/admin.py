@@ -83,7 +83,7 @@ class Admin:
     def copy_database(self, url: str) -> None:
         """Copy the database into the new database *url*; the server must be stopped."""
         try:
-            self._store.lock()
+            self._store.lock(alone=True)
         except BadStore as problem:
             raise Problem(f"{problem}: stop it first") from None
         target = SqlStore(url)

@@ -116,7 +116,7 @@ class GroupAdmin:
 
     def _require_stopped(self) -> None:
         try:
-            self._store.lock()
+            self._store.lock(alone=True)
         except BadStore as problem:
             raise Problem(f"{problem}: stop it first, or use /delete in the chat") from None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection, Table, delete, func, insert, select
+from sqlalchemy import Connection, FromClause, delete, func, insert, select
 
 from pyconchat.store import schema
 from pyconchat.store.engines import BadStore
@@ -31,14 +31,15 @@ def copy_rows(source: Connection, target: Connection, progress: Callable[[str, i
     *progress* is called with the name of each table and the number of its rows. Raises `BadStore`
     if *target* is in use, or has not all rows in the end.
     """
-    for used in (schema.accounts, schema.conversations.select().where(_has_entries).subquery()):
+    conversations = select(schema.conversations).where(schema.conversations.c.head > 0)
+    for used in (schema.accounts, conversations.subquery()):
         if _count(target, used):
             raise BadStore("there are accounts or messages in that database: it must be a new one")
     for table in schema.metadata.sorted_tables:
         if table in _OF_NODES:
             continue
         target.execute(delete(table))  # what a new database has: settings, the server's log
-        rows = source.execution_options(yield_per=ROWS).execute(select(table))
+        rows = source.execute(select(table).execution_options(yield_per=ROWS))
         for part in rows.mappings().partitions(ROWS):
             target.execute(insert(table), [dict(row) for row in part])
         count = _count(source, table)
@@ -47,11 +48,6 @@ def copy_rows(source: Connection, target: Connection, progress: Callable[[str, i
         progress(table.name, count)
 
 
-_has_entries = schema.conversations.c.head > 0
-
-
-def _count(connection: Connection, table: Table | object) -> int:
-    count: int = connection.execute(
-        select(func.count()).select_from(table)  # type: ignore[arg-type]
-    ).scalar_one()
+def _count(connection: Connection, rows: FromClause) -> int:
+    count: int = connection.execute(select(func.count()).select_from(rows)).scalar_one()
     return count

@@ -37,13 +37,12 @@ _END = (
 
 
 class StoreLock:
-    """The lock of the database of *engine*, by which a server writes; nodes have it *shared*."""
+    """The lock of the database of *engine*, by which a server writes."""
 
-    def __init__(self, engine: Engine, shared: bool = False) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._shared = shared
-        locks = [_SHARE, f"SELECT pg_advisory_lock({secrets.randbits(63)})"]
-        self._locks = locks if shared else [_LOCK]
+        self._shared = False
+        self._locks: list[str] = []
         self._descriptor: int | None = None
         self._backend: tuple[Any, ...] | None = None  # the process in PostgreSQL that has the lock
 
@@ -52,8 +51,11 @@ class StoreLock:
         """Return whether the database has been locked."""
         return self._descriptor is not None or self._backend is not None
 
-    def acquire(self) -> None:
-        """Lock the database until `release`. Raises `BadStore`."""
+    def acquire(self, shared: bool) -> None:
+        """Lock the database until `release`, *shared* with other nodes. Raises `BadStore`."""
+        self._shared = shared
+        node = f"SELECT pg_advisory_lock({secrets.randbits(63)})"  # of this node alone
+        self._locks = [_SHARE, node] if shared else [_LOCK]
         if is_sqlite(self._engine):
             if self._shared:
                 raise BadStore("several nodes need PostgreSQL")

@@ -79,10 +79,11 @@ class SqlStore:
         shared: bool = False,
     ) -> None:
         self._report = report
+        self._shared = shared
         self._reported: set[tuple[int, int]] = set()
         self._writing, self._reading = engines_for(url, durability)
         self._writer = Writer(self._writing)
-        self._lock = StoreLock(self._writing, shared)
+        self._lock = StoreLock(self._writing)
         self._flusher = WalFlusher.of(self._writing, durability)
         dialect = self._writing.dialect
         sharing = Sharing()
@@ -93,13 +94,13 @@ class SqlStore:
             dialect, self._writer, self._search, self._flusher, sharing if shared else None
         )
 
-    def lock(self) -> None:
+    def lock(self, alone: bool = False) -> None:
         """Lock the database until `close`, so that no second server uses it. Raises `BadStore`.
 
-        A node shares the lock with other nodes.
+        A node shares the lock with other nodes, if it does not need the database *alone*.
         """
         create_file(self._writing)
-        self._lock.acquire()
+        self._lock.acquire(self._shared and not alone)
 
     def open(self) -> None:
         self._writer.close()  # PostgreSQL's pool has only this connection

@@ -19,6 +19,7 @@ from pyconchat.domain.events import Edit
 from pyconchat.domain.names import fold
 from pyconchat.domain.stored import OnlineRecord
 from pyconchat.domain.text import SafeText
+from pyconchat.server.admin import main
 from pyconchat.store import BadStore, SqlStore, lock, schema
 from pyconchat.store.sharing import count_up, lock_name, try_lock_index
 from tests.contracts.building import ALICE, AT, BOB, GUS, commit, create, register, say, search
@@ -91,6 +92,32 @@ def test_nodes_exclude_a_server_without_nodes(opened: Callable[..., SqlStore]) -
         opened()
     alone.close()
     opened()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["copy-database", "sqlite:///{folder}/new.db"],
+        ["delete-group", "--yes", "tea"],
+        ["restore-group", "tea"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_needs_all_nodes_stopped(
+    opened: Callable[..., SqlStore],
+    postgresql_url: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+) -> None:
+    """One node that runs is enough to refuse it, also to another node's administrator."""
+    create(opened(), 2)
+    config = tmp_path / "pyconchat.toml"
+    config.write_text(f'[store]\nurl = "{postgresql_url}"\n[node]\nname = "two"\n')
+    words = [each.format(folder=tmp_path) for each in command]
+    assert main(["--config", str(config), *words]) == 1
+    assert "is in use by another server: stop it first" in capsys.readouterr().err
+    assert list(tmp_path.glob("new.db")) == []
 
 
 def test_nodes_that_start_at_the_same_time_on_an_empty_database(databases: Databases) -> None:
