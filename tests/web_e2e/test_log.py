@@ -133,6 +133,23 @@ def test_unread(person: Join, carl: Program) -> None:
     alice.sees("psst")
 
 
+def test_a_press_while_something_arrives(person: Join, carl: Program) -> None:
+    """Nothing is drawn between press and release: else the pressed element would get no click."""
+    alice = person("anton")
+    alice.says("/join tea")
+    alice.sees("line 350 of many")
+    alice.says("/desk")
+    alice.is_at("Front desk")
+    tea = alice.page.locator("#groups a")
+    tea.hover()
+    alice.page.mouse.down()
+    carl.does("said during the press", "tea")
+    alice.page.wait_for_timeout(400)
+    alice.page.mouse.up()
+    alice.is_at("tea")
+    alice.sees("said during the press")
+
+
 def speech_of(person: Person) -> list[str]:
     return list(person.page.evaluate("window.spoken"))
 

@@ -167,7 +167,6 @@ class Place {
 export let link, view;
 let store;
 
-/** Begin with `link`, `view` and `store`. */
 export function init(parts) {
   ({ link, view, store } = parts);
 }
@@ -175,7 +174,7 @@ export function init(parts) {
 export let begun = false;
 export let problem = ""; // of the connection
 export let me = "";
-export let operator = false;
+let operator = false;
 export let registered = false;
 export let joins = true; // whether the person wants to know who comes and goes
 export let commands = [];
@@ -358,9 +357,7 @@ export function isMessage({ info: { place, text } }) {
   return place !== "" && (!text.startsWith("/") || text.startsWith("//"));
 }
 
-function placeFor({ info }) {
-  return find(info.place) ?? desk;
-}
+const placeFor = ({ info }) => find(info.place) ?? desk;
 
 export function answered(request, answer) {
   const place = placeFor(request);
@@ -536,7 +533,7 @@ function leave(place) {
   if (place !== current) drop(place);
 }
 
-/** Drop a group that the person has left, once it is not shown. */
+/** Drop a group that was left, once it is not shown. */
 export function drop(place) {
   if (!place.member) groups.delete(fold(place.name));
 }

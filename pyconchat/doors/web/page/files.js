@@ -1,6 +1,7 @@
 // Files: uploads, which go on by themselves after a cut, and downloads.
 import * as chat from "./chat.js";
 import { State } from "./link.js";
+import { el } from "./log.js";
 import { answerLines, inBytes } from "./words.js";
 
 const MAX_FILES = 20; // that wait or are on their way
@@ -100,9 +101,6 @@ export async function fetch(place, number) {
 }
 
 export function save({ ticket, name }) {
-  const link = document.createElement("a");
-  link.href = `/file/${ticket}/${encodeURIComponent(name)}`;
-  link.download = name;
-  link.click();
+  el("a", { href: `/file/${ticket}/${encodeURIComponent(name)}`, download: name }).click();
 }
 

@@ -354,7 +354,6 @@ export function makeLink({ open, login, listener, clock, storage, random = Math.
   }
 
   function end(reason) {
-    if (state === State.ENDED) return;
     stop();
     listener.ended(reason);
   }
@@ -385,7 +384,7 @@ export function makeLink({ open, login, listener, clock, storage, random = Math.
       try {
         handle(fields);
       } catch (reason) {
-        // An error while one object is handled does not end the connection.
+        // The connection goes on.
         console.error("an object from the server could not be handled", reason);
       }
     }
@@ -438,7 +437,6 @@ export function makeLink({ open, login, listener, clock, storage, random = Math.
     start, stop, wake, ask, query, takeBack,
     get state() { return state; },
     get guest() { return guest; },
-    get problem() { return problem; },
     get waiting() { return requests.typed(); },
   };
 }

@@ -106,7 +106,7 @@ export function draw() {
     }
     nodes.set(key, known);
   }
-  // Before the others: else each of them would be moved, as none would stand where it should.
+  // Before the others: else each of them would be moved.
   for (const [key, { node }] of before) if (nodes.get(key)?.node !== node) node.remove();
   let next = root.firstChild;
   for (const { node } of nodes.values()) {

@@ -10,6 +10,7 @@ const { button, decisions, el, fill, nameIn, spoken, withLinks } = log;
 
 const SPEECH_INTERVAL = 1000; // milliseconds between two announcements
 const SLOW = 30; // milliseconds of drawing, after which it is done less often
+const PRESSES = { pointerdown: 1000, pointerup: 0, pointercancel: 0 }; // milliseconds without drawing
 // Codes of refusals after which the same hello may be accepted later, and the wait until then.
 const LATER = { busy: 3000, "too-many": 20_000, "not-saved": 5000, trouble: 5000, unknown: 5000, taken: 1000 };
 
@@ -27,7 +28,7 @@ const KEYS = {
 };
 
 const $ = (id) => document.getElementById(id);
-const hasDialog = () => document.querySelector("dialog[open]") !== null;
+const hasDialog = () => document.querySelector("dialog[open]");
 const on = (id, event, call) => $(id).addEventListener(event, call);
 /** Return a listener that calls *call* with the button of a form. */
 const sending = (call) => (event) => {
@@ -35,7 +36,6 @@ const sending = (call) => (event) => {
   call(event.submitter);
 };
 
-// What is kept in this browser.
 const store = {
   get: (name) => attempt(() => JSON.parse(localStorage.getItem(`pyconchat ${name}`))),
   set: (name, value) => attempt(() => localStorage.setItem(`pyconchat ${name}`, JSON.stringify(value))),
@@ -59,7 +59,7 @@ const login = {
   name: "",
   guest: false,
   wasAccepted: false,
-  chosen: null, // called when the form was sent
+  chosen: null, // called with the form
 
   async begin() {
     const session = ask("session"); // which the browser has fetched already
@@ -171,11 +171,12 @@ function say(...sentences) {
 }
 
 /**
- * Draw once before the next frame, however often it is asked for. A hidden page has no frames; a
- * long log under a flood of messages is drawn for a third of the time.
+ * Draw once before the next frame. A hidden page has no frames; a long log under a flood is drawn
+ * for a third of the time. An element that is replaced while it is pressed gets no click.
  */
 const due = new Set();
 let nextDraw = 0;
+let pressedUntil = 0;
 function soon(...draws) {
   if (!due.size) {
     const wait = document.hidden ? 200 : nextDraw - performance.now();
@@ -187,6 +188,10 @@ function soon(...draws) {
 
 function drawDue() {
   const begun = performance.now();
+  if (begun < pressedUntil) {
+    setTimeout(drawDue, SLOW);
+    return;
+  }
   const draws = [...due];
   due.clear();
   for (const each of draws) each();
@@ -202,7 +207,7 @@ const view = {
     return !document.hidden;
   },
   get busy() {
-    return $("field").value !== "" || hasDialog();
+    return $("field").value || hasDialog();
   },
   /** As in ``#tea/1043``. */
   get address() {
@@ -626,6 +631,11 @@ addEventListener("hashchange", () => {
   if (place) chat.open(place, seq);
   else if (chat.begun) chat.offer(key);
 });
+for (const [event, wait] of Object.entries(PRESSES)) {
+  addEventListener(event, () => {
+    pressedUntil = performance.now() + wait;
+  });
+}
 addEventListener("online", () => link.wake());
 document.addEventListener("visibilitychange", () => {
   if (!view.visible) return;

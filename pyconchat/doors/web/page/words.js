@@ -18,7 +18,7 @@ export function dayName(at) {
   return day === longDate(Date.now() - 86_400_000) ? "Yesterday" : day;
 }
 
-/** Return ``26 Nov 15:00``, with the year if it is not this one. */
+/** As ``26 Nov 15:00``, with the year if it is not this one. */
 export const dateTime = (at) =>
   `${date(at)} ${year(at) === year(Date.now()) ? "" : `${year(at)} `}${clockTime(at)}`;
 
