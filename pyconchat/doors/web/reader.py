@@ -13,7 +13,11 @@ __all__ = ["Body", "RequestReader"]
 
 
 class RequestReader:
-    """Reads one request, and after `next` the one that follows it."""
+    """Reads one request, and after `next` the one that follows it.
+
+    A body whose length the head says (RFC 9112, 6.3) is passed on as it comes: h11 would copy it
+    several times, and a shared file may be large.
+    """
 
     def __init__(self) -> None:
         self._begin()
@@ -21,6 +25,9 @@ class RequestReader:
     def _begin(self) -> None:
         self._http = h11.Connection(h11.SERVER)
         self._head: bytes | None = b""  # None after its end
+        self._left: int | None = None  # bytes of the body that have not come; None: h11 reads it
+        self._ended = False  # the end of that body was yielded
+        self._rest = b""
 
     @property
     def has_begun(self) -> bool:
@@ -35,11 +42,15 @@ class RequestReader:
     @property
     def has_body(self) -> bool:
         """Return whether the head and the body are complete."""
+        if self._left is not None:
+            return not self._left
         return self._head is None and self._http.their_state is not h11.SEND_BODY
 
     @property
     def has_all(self) -> bool:
         """Return whether the client sends nothing more that belongs to the request."""
+        if self._left is not None:
+            return not self._left
         return self._http.their_state in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
 
     def read(self, data: bytes) -> Iterator[h11.Request | h11.Data | h11.EndOfMessage]:
@@ -52,8 +63,32 @@ class RequestReader:
             end = end_of_head(self._head)
             if not end:
                 return
-            require_plain_head(self._head[:end])
-            data, self._head = self._head, None
+            head, self._rest, self._head = self._head[:end], self._head[end:], None
+            require_plain_head(head)
+            self._http.receive_data(head)
+            request = self._http.next_event()
+            if not isinstance(request, h11.Request):
+                raise HttpError(400, "The request is not valid.")
+            self._left = _length_of_body(request)
+            yield request
+            data, self._rest = self._rest, b""
+        if self._left is None:
+            yield from self._read_by_h11(data)
+        else:
+            yield from self._read_body(data)
+
+    def _read_body(self, data: bytes) -> Iterator[h11.Data | h11.EndOfMessage]:
+        assert self._left is not None, "the length is known"
+        part = data[: self._left]  # no copy if it is all
+        self._left -= len(part)
+        self._rest += data[len(part) :]
+        if part:
+            yield h11.Data(data=part)
+        if not self._left and not self._ended:
+            self._ended = True
+            yield h11.EndOfMessage()
+
+    def _read_by_h11(self, data: bytes) -> Iterator[h11.Request | h11.Data | h11.EndOfMessage]:
         self._http.receive_data(data)
         while True:
             event = self._http.next_event()
@@ -78,7 +113,15 @@ class RequestReader:
     @property
     def rest(self) -> bytes:
         """Return the bytes that came after the request."""
-        return bytes(self._http.trailing_data[0])
+        return self._rest if self._left is not None else bytes(self._http.trailing_data[0])
+
+
+def _length_of_body(request: h11.Request) -> int | None:
+    """Return the length that the head says; None if there is none, or the body has chunks."""
+    fields = dict(request.headers)
+    if b"transfer-encoding" in fields or b"content-length" not in fields:
+        return None
+    return int(fields[b"content-length"])
 
 
 class Body:
