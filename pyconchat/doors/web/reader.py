@@ -89,7 +89,8 @@ class RequestReader:
             yield h11.EndOfMessage()
 
     def _read_by_h11(self, data: bytes) -> Iterator[h11.Request | h11.Data | h11.EndOfMessage]:
-        self._http.receive_data(data)
+        if data:  # to h11, nothing means that the client has closed the connection
+            self._http.receive_data(data)
         while True:
             event = self._http.next_event()
             if not isinstance(event, h11.Request | h11.Data | h11.EndOfMessage):
