@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 
 from tests.support.servers import Server
 from tests.support.users import UserOf
+
+REST = f" {'x' * 150}"
+"""Makes the messages so long that the kill comes before the last of them."""
 
 
 def test_messages_that_were_seen_are_stored(user: UserOf, server: Server) -> None:
@@ -16,15 +20,12 @@ def test_messages_that_were_seen_are_stored(user: UserOf, server: Server) -> Non
         alice.sees("You are in tea")
         bob.types("/join tea")
         bob.sees("You are in tea")
-        alice.types(*(f"round {round} line {number}" for number in range(2000)))
-        bob.sees(f"alice: round {round} line 700\n")
+        alice.types(*(f"round {round} line {number}{REST}" for number in range(2000)))
+        bob.sees(f"alice: round {round} line 700{REST}\n")
         server.kill()
-        seen = bob.everything().decode()
-        last = max(
-            int(line.rpartition(" ")[2])
-            for line in seen.split("\n")[:-1]
-            if line.startswith(f"alice: round {round} line ")
-        )
+        # With the time before it while bob was still catching up.
+        said = re.findall(rf"alice: round {round} line (\d+){REST}\n", bob.everything().decode())
+        last = max(map(int, said))
         with sqlite3.connect(server.state / "pyconchat.db") as database:
             assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             rows = database.execute(
@@ -33,7 +34,7 @@ def test_messages_that_were_seen_are_stored(user: UserOf, server: Server) -> Non
             ).fetchall()
         database.close()
         assert [seq for seq, _ in rows] == list(range(1, len(rows) + 1))
-        said = [text for _, text in rows if text and text.startswith(f"round {round} ")]
-        assert said == [f"round {round} line {number}" for number in range(len(said))]
-        assert len(said) > last
+        kept = [text for _, text in rows if text and text.startswith(f"round {round} ")]
+        assert kept == [f"round {round} line {number}{REST}" for number in range(len(kept))]
+        assert len(kept) > last
         server.start()
