@@ -95,6 +95,7 @@ class Journal:
         self._room = Waiters()
         self._idle = Waiters()
         self._between = Waiters()  # for the end of the current commit
+        self._settling: list[Deferred[int]] = []  # for the batch of the current commit
 
     @property
     def full(self) -> bool:
@@ -137,7 +138,14 @@ class Journal:
 
     def settled(self) -> Deferred[int]:
         done: Deferred[int] = Deferred()
-        self.append(Decision(0), done=done)  # nothing to store; it only takes its turn
+        if self._waiting or self._in_doubt:
+            self.append(Decision(0), done=done)  # nothing to store; it only takes its turn
+        elif self._committing:
+            self._settling.append(done)
+        elif self._publications:
+            self._publications.append(_firing([done]))
+        else:
+            done.callback(0)
         return done
 
     def when_not_full(self) -> Deferred[None]:
@@ -212,8 +220,19 @@ class Journal:
 
     def _commit_done(self, _result: object) -> None:
         self._committing = False
+        if self._settling:
+            self._fire_settled()
         self._between.fire()
         self._begin_next()
+
+    def _fire_settled(self) -> None:
+        """Fire what `settled` has returned, once the batch is published."""
+        settling, self._settling = self._settling, []
+        if self._in_doubt:  # the next commit settles first
+            for done in settling:
+                self.append(Decision(0), done=done)
+        else:
+            self.publish(_firing(settling))
 
     def _committed(
         self,
@@ -356,3 +375,10 @@ class Journal:
                     self._publications.popleft()
         finally:
             self._publishing = False
+
+
+def _firing(settling: Sequence[Deferred[int]]) -> Iterator[int]:
+    """Return the publication that only fires *settling*: all that came before is published."""
+    for done in settling:
+        done.callback(0)
+    yield from ()

@@ -13,7 +13,7 @@ from pyconchat.chat.journal import MAX_PENDING, MAX_TURNS, MAX_WRITES_PER_TURN, 
 from pyconchat.chat.pending import PendingDecision
 from pyconchat.chat.statistics import Statistics
 from pyconchat.domain.decisions import Decision, NewEntry
-from pyconchat.domain.errors import Conflict, NotSaved
+from pyconchat.domain.errors import Conflict, NotSaved, Refused
 from pyconchat.domain.events import Entry, Message
 from pyconchat.domain.names import Name
 from pyconchat.domain.text import SafeText
@@ -52,7 +52,7 @@ class Bench:
             done: Deferred[None] = Deferred()
             done.addCallbacks(
                 lambda _, name=name: self.happened.append(f"done {name}"),
-                lambda failure, name=name: failure.trap(NotSaved),
+                lambda failure, name=name: failure.trap(NotSaved, Refused),
             )
             message = Message(Name("alice"), SafeText(name))
             self.journal.append(Decision(0, [NewEntry(2, message)]), done=done)
@@ -100,7 +100,9 @@ class Bench:
 
 
 def name_of(decision: Decision) -> str:
-    """Return the name of *decision*."""
+    """Return the name of *decision*; empty if there is nothing to store."""
+    if decision.empty:
+        return ""
     event = decision.entries[0].event
     assert isinstance(event, Message)
     return event.text

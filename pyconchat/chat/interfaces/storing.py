@@ -237,7 +237,10 @@ class IJournal(Interface):
         """Call the store's *read* at once, in parallel with commits. Fails with `NotSaved`."""
 
     def settled() -> Deferred[int]:
-        """Fire when everything that was appended so far is stored and published, or lost."""
+        """Fire when everything that was appended so far is stored and published, or lost.
+
+        Fires at once if nothing is pending.
+        """
 
     def when_not_full() -> Deferred[None]:
         """Fire when `full` is false; at once if it is."""
