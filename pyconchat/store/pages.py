@@ -5,49 +5,66 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, text
+from sqlalchemy import Connection, Dialect, TextClause, or_, select, text
 
-from pyconchat.domain.events import Action, AnyEvent, Message
+from pyconchat.domain.events import AnyEvent
 from pyconchat.domain.stored import DirectRecord
 from pyconchat.store import schema
 from pyconchat.store.prepared import Prepared
 
-__all__ = ["TALK", "direct_records", "kinds_of", "page", "seq_at"]
-
-TALK: tuple[type[AnyEvent], ...] = (Message, Action)
+__all__ = ["Pages", "direct_records", "seq_at"]
 
 
-def kinds_of(kinds: Sequence[type[AnyEvent]]) -> str:
+def _kinds(kinds: Sequence[type[AnyEvent]]) -> str:
     """Return the SQL condition for entries of *kinds*: an event's JSON begins with its type."""
     tags = (kind.__struct_config__.tag for kind in kinds)
     return " OR ".join(f'body LIKE \'{{"type":"{tag}"%\'' for tag in tags)
 
 
-def page(
-    connection: Connection,
-    conversation: int,
-    after: int,
-    upto: int,
-    limit: int,
-    kinds: Sequence[type[AnyEvent]],
-    newest: bool,
-    without: Sequence[type[AnyEvent]] = (),
-) -> list[Any]:
-    """Return the first *limit* rows after *after* up to *upto*, or the *newest*; oldest first.
+class Pages:
+    """Reads pages in *dialect*. There are few sets of kinds: each statement is compiled once."""
 
-    With *kinds*, only entries of these count; those *without* do not.
-    """
-    condition = f" AND ({kinds_of(kinds)})" if kinds else ""
-    condition += f" AND NOT ({kinds_of(without)})" if without else ""
-    query = text(
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._statements: dict[_Which, Prepared] = {}
+
+    def page(
+        self,
+        connection: Connection,
+        conversation: int,
+        after: int,
+        upto: int,
+        limit: int,
+        kinds: Sequence[type[AnyEvent]],
+        newest: bool,
+        without: Sequence[type[AnyEvent]] = (),
+    ) -> list[Any]:
+        """Return the first *limit* rows after *after* up to *upto*, or the *newest*; oldest first.
+
+        With *kinds*, only entries of these count; those *without* do not.
+        """
+        which = (tuple(kinds), tuple(without), newest)
+        statement = self._statements.get(which)
+        if statement is None:
+            statement = self._statements[which] = Prepared(_page(*which), self._dialect)
+        rows = statement.rows(connection, [conversation, after, upto, limit])
+        return rows[::-1] if newest else rows
+
+
+_Which = tuple[tuple[type[AnyEvent], ...], tuple[type[AnyEvent], ...], bool]
+"""The kinds of a page, those it is without, and whether it is the newest."""
+
+
+def _page(
+    kinds: Sequence[type[AnyEvent]], without: Sequence[type[AnyEvent]], newest: bool
+) -> TextClause:
+    condition = f" AND ({_kinds(kinds)})" if kinds else ""
+    condition += f" AND NOT ({_kinds(without)})" if without else ""
+    return text(
         "SELECT seq, at, body FROM entries"
         " WHERE conversation = :conversation AND seq > :after AND seq <= :upto"
         f"{condition} ORDER BY seq{' DESC' if newest else ''} LIMIT :most"
     )
-    rows = connection.execute(
-        query, {"conversation": conversation, "after": after, "upto": upto, "most": limit}
-    ).all()
-    return list(rows[::-1] if newest else rows)
 
 
 def seq_at(connection: Connection, read: Prepared, conversation: int, at: int, head: int) -> int:

@@ -36,6 +36,7 @@ from pyconchat.store.copying import copy_rows
 from pyconchat.store.engines import READ_SECONDS, create_file, engines_for, require_utf8
 from pyconchat.store.lock import StoreLock
 from pyconchat.store.nodes import NodeStore
+from pyconchat.store.pages import Pages
 from pyconchat.store.prepared import Prepared
 from pyconchat.store.problems import problems
 from pyconchat.store.purge import count_day, purge_some
@@ -90,6 +91,7 @@ class SqlStore:
         self.nodes: INodeStore = NodeStore(dialect, self._writer, sharing, self._entries)
         self._search = SearchIndex(dialect, shared)
         self._read_entries = Prepared(_READ_ENTRIES, dialect)
+        self._pages = Pages(dialect)
         self._commits = Commits(
             dialect, self._writer, self._search, self._flusher, sharing if shared else None
         )
@@ -257,7 +259,9 @@ class SqlStore:
         without: Sequence[type[AnyEvent]] = (),
     ) -> list[Entry]:
         with reading(self._reading, READ_SECONDS) as connection:
-            rows = pages.page(connection, conversation, after, upto, limit, kinds, newest, without)
+            rows = self._pages.page(
+                connection, conversation, after, upto, limit, kinds, newest, without
+            )
             return self._entries(connection, conversation, rows)
 
     def seq_at(self, conversation: int, at: int, head: int) -> int:
