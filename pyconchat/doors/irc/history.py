@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from pyconchat.chat.conversations import Conversation, account_key
 from pyconchat.domain.errors import Refused
@@ -148,12 +149,13 @@ class _Reader:
         entries = await self._client.services.chat.reading.page(
             conversation.id, after, upto, limit, self._kinds, newest
         )
-        readable = (
-            as_seen(entry, account.ignores)
+        readable = [
+            entry
             for entry in entries
-            if conversation.may_read(entry.event, account.key)
-        )
-        return [entry for entry in readable if entry is not None]
+            if type(entry.event) is Said or conversation.may_read(entry.event, account.key)
+        ]
+        seen = (as_seen(entry, account.ignores) for entry in readable)
+        return [entry for entry in seen if entry is not None] if account.ignores else readable
 
     async def _seq_at(self, at: int, head: int) -> int:
         self._client.reads += 1
@@ -187,10 +189,11 @@ def _pieces(client: Client, entries: Sequence[Entry], where: Where) -> list[str]
     """Return the lines of *entries*."""
     renderer = client.renderer
     pieces: list[str] = []
-    for entry in entries:
-        if isinstance(entry.event, Said | Action):
-            pieces += renderer.talk([entry], where)
-        else:
+    for is_talk, run in groupby(entries, lambda entry: isinstance(entry.event, TALK)):
+        if is_talk:
+            pieces += renderer.talk(list(run), where)
+            continue
+        for entry in run:
             lines = event_lines(client, entry, where, own=False)
             pieces += tagged_lines(client, entry, where, lines)
     return pieces

@@ -93,6 +93,9 @@ class Output:
         tag = f"@batch={reference}"
         inner: list[str] = []
         for piece in pieces:
+            if piece.startswith("@time=") and piece.count("\n") == 1:  # fast path for most
+                inner.append(f"{tag};{piece[1:]}")
+                continue
             for each in piece.split("\n")[:-1]:
                 if not each.startswith("@"):
                     inner.append(f"{tag} {each}\n")
