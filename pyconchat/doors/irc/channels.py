@@ -20,8 +20,9 @@ from pyconchat.doors.irc import joins
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.masks import comparing, mask_pattern
 from pyconchat.doors.irc.message import Message, strip_formatting
+from pyconchat.doors.irc.paging import send_paged
 from pyconchat.doors.irc.refusals import refuse
-from pyconchat.render.irc_lines import SERVICE
+from pyconchat.render.irc_lines import SERVICE, line
 
 __all__ = ["invite", "join", "kick", "knock", "list_", "names", "part", "reason_in", "topic"]
 
@@ -191,13 +192,19 @@ async def list_(client: Client, message: Message) -> None:
     wanted = _conditions(conditions)
     client.work += comparing(len(client.services.groups) * len(conditions))
     client.reply("321", "Channel", "Users  Name")
-    for conversation in client.services.groups:
-        group = conversation.group
-        stored = conversation.published > 0
-        if stored and group.lists_to(client.actor) and wanted(group):
-            seen = topic_seen(group, client.account.ignores)
-            client.reply("322", f"#{group.name}", str(len(group.members)), seen)
+    found = [
+        each
+        for each in client.services.groups
+        if each.published > 0 and each.group.lists_to(client.actor) and wanted(each.group)
+    ]
+    await send_paged(client, (_list_line(client, each.group) for each in found))
     client.reply("323", "End of LIST.")
+
+
+def _list_line(client: Client, group: Group) -> str:
+    seen = topic_seen(group, client.account.ignores)
+    words = (f"#{group.name}", str(len(group.members)), seen)
+    return line(client.server, "322", client.display, *words)
 
 
 def _conditions(words: Sequence[str]) -> Callable[[Group], bool]:

@@ -5,7 +5,7 @@ The answer to a labelled command is one line, a batch of lines, or ACK (IRCv3 la
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pyconchat.render.irc_lines import escaped, line
 
@@ -29,6 +29,7 @@ class Output:
         self._label = ""
         self._running = False
         self._batches = 0
+        self._open = ""  # reference of the answer's batch, of which pages were sent
 
     def close(self) -> None:
         """Send nothing any more: the connection is closed."""
@@ -55,7 +56,10 @@ class Output:
         label, self._label, self._running = self._label, "", False
         lines, self._lines = self._lines, []
         held, self._held = self._held, []
-        if label:
+        if self._open:
+            reference, self._open = self._open, ""
+            lines = [*_within(reference, lines), line(self._name, "BATCH", f"-{reference}")]
+        elif label:
             lines = self._labelled(label, lines)
         block = "".join(lines).encode() + b"".join(held)
         if block:
@@ -76,6 +80,20 @@ class Output:
             lines, self._lines = self._lines, []
             self._write("".join(lines).encode())
 
+    def send_page(self) -> None:
+        """Send the answer so far, a page of a long one; with a label, as a part of its batch."""
+        lines, self._lines = self._lines, []
+        held, self._held = self._held, []
+        if self._label:
+            begin: list[str] = []
+            if not self._open:
+                self._open = self._reference()
+                words = ("BATCH", f"+{self._open}", "labeled-response")
+                begin = [with_tag("label", self._label, line(self._name, *words))]
+            lines = [*begin, *_within(self._open, lines)]
+        if lines or held:
+            self._write("".join(lines).encode() + b"".join(held))
+
     def pass_on(self, block: bytes) -> None:
         """Send *block*, which has nothing to do with the running command."""
         if self._label and self._lines:
@@ -88,23 +106,14 @@ class Output:
 
     def batch(self, kind: str, params: Sequence[str], pieces: Sequence[str]) -> str:
         """Return *pieces* as a batch of this *kind*. There may be batches in it."""
-        self._batches += 1
-        reference = f"b{self._batches}"
-        tag = f"@batch={reference}"
-        inner: list[str] = []
-        for piece in pieces:
-            if piece.startswith("@time=") and piece.count("\n") == 1:  # fast path for most
-                inner.append(f"{tag};{piece[1:]}")
-                continue
-            for each in piece.split("\n")[:-1]:
-                if not each.startswith("@"):
-                    inner.append(f"{tag} {each}\n")
-                elif each.startswith("@batch="):
-                    inner.append(f"{each}\n")
-                else:
-                    inner.append(f"{tag};{each[1:]}\n")
+        reference = self._reference()
         first = line(self._name, "BATCH", f"+{reference}", kind, *params)
-        return "".join([first, *inner, line(self._name, "BATCH", f"-{reference}")])
+        last = line(self._name, "BATCH", f"-{reference}")
+        return "".join([first, *_within(reference, pieces), last])
+
+    def _reference(self) -> str:
+        self._batches += 1
+        return f"b{self._batches}"
 
     def _labelled(self, label: str, lines: list[str]) -> list[str]:
         if not lines:
@@ -114,6 +123,22 @@ class Output:
         if is_batch or whole.count("\n") == 1:
             return [with_tag("label", label, whole)]
         return [with_tag("label", label, self.batch("labeled-response", (), lines))]
+
+
+def _within(reference: str, pieces: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of *pieces* with the tag of the batch *reference*."""
+    tag = f"@batch={reference}"
+    for piece in pieces:
+        if piece.startswith("@time=") and piece.count("\n") == 1:  # fast path for most
+            yield f"{tag};{piece[1:]}"
+            continue
+        for each in piece.split("\n")[:-1]:
+            if not each.startswith("@"):
+                yield f"{tag} {each}\n"
+            elif each.startswith("@batch="):
+                yield f"{each}\n"
+            else:
+                yield f"{tag};{each[1:]}\n"
 
 
 def _nothing(_block: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from pyconchat.commands.people import away_text
 from pyconchat.domain.accounts import Account
@@ -17,13 +17,14 @@ from pyconchat.doors.irc.joins import is_bot, is_operator, prefix_of, real_name,
 from pyconchat.doors.irc.masks import comparing, mask_pattern
 from pyconchat.doors.irc.message import Message, strip_formatting
 from pyconchat.doors.irc.monitors import Gone
+from pyconchat.doors.irc.paging import send_paged
 from pyconchat.doors.irc.service import is_service
 from pyconchat.render.irc_lines import HOST, SERVICE, line
 
 __all__ = ["away", "setname", "userhost", "who", "whois", "whowas"]
 
 MAX_WHO = 500
-"""Maximum people in an answer to WHO."""
+"""Maximum people in an answer to WHO with a mask; a group is shown as a whole."""
 
 UNATTENDED = "*"
 """The text of a client that is away because nobody is there (IRCv3 pre-away)."""
@@ -44,10 +45,7 @@ async def who(client: Client, message: Message) -> None:
     if mask.startswith("#"):
         conversation = client.services.groups.known_to(client.actor, mask[1:])
         if conversation is not None and client.shows(conversation):
-            group = conversation.group
-            accounts = map(client.services.accounts.get, group.members)
-            found = [each for each in accounts if each is not None]
-            _lines(client, found, f"#{group.name}", group, whox)
+            await send_paged(client, _members(client, conversation.group, whox))
     else:
         pattern = mask_pattern(fold(mask))
         online = client.services.memory.online_accounts()
@@ -60,7 +58,8 @@ async def who(client: Client, message: Message) -> None:
             found = [each for each in found if not _is_hidden(client, each)]
         if message.param(1) == "o":
             found = [each for each in found if is_operator(client, each)]
-        _lines(client, found, "*", None, whox)
+        for each in found[:MAX_WHO]:
+            client.send(_who_line(client, each, "*", None, whox))
     client.reply("315", mask, "End of WHO.")
 
 
@@ -71,44 +70,52 @@ def _is_hidden(client: Client, account: Account) -> bool:
     return invisible and account is not client.account and not client.knows(account)
 
 
-def _lines(
+def _members(client: Client, group: Group, whox: re.Match[str] | None) -> Iterator[str]:
+    """Yield a line for each member, while others come and go."""
+    for key in list(group.members):
+        account = client.services.accounts.get(key)
+        if account is not None and key in group.members:
+            yield _who_line(client, account, f"#{group.name}", group, whox)
+
+
+def _who_line(
     client: Client,
-    accounts: Iterable[Account],
+    account: Account,
     channel: str,
     group: Group | None,
     whox: re.Match[str] | None,
-) -> None:
-    for account in list(accounts)[:MAX_WHO]:
-        name = account.name
-        flags = "G" if _is_away(client, account) else "H"
-        flags += "*" if is_operator(client, account) else ""
-        flags += prefix_of(group, name) if group is not None else ""
-        flags += "B" if is_bot(client, name) else ""
-        real, user = real_name(client, name), user_name(client, name)
-        if whox is None:
-            client.reply("352", channel, user, HOST, client.server, name, flags, f"0 {real}")
-            continue
-        idle = "0"
-        sessions = client.services.presence.sessions(account.key)
-        if sessions:
-            now = client.services.chat.reactor.seconds()
-            idle = str(int(now - max(each.active_at for each in sessions)))
-        values = {
-            "t": whox[2] or "0",
-            "c": channel,
-            "u": user,
-            "i": "255.255.255.255",
-            "h": HOST,
-            "s": client.server,
-            "n": name,
-            "f": flags,
-            "d": "0",
-            "l": idle,
-            "a": name if account.registered else "0",
-            "o": "n/a",
-            "r": real,
-        }
-        client.reply("354", *(values[key] for key in values if key in whox[1]))
+) -> str:
+    name = account.name
+    flags = "G" if _is_away(client, account) else "H"
+    flags += "*" if is_operator(client, account) else ""
+    flags += prefix_of(group, name) if group is not None else ""
+    flags += "B" if is_bot(client, name) else ""
+    real, user = real_name(client, name), user_name(client, name)
+    if whox is None:
+        words = (channel, user, HOST, client.server, name, flags, f"0 {real}")
+        return line(client.server, "352", client.display, *words)
+    idle = "0"
+    sessions = client.services.presence.sessions(account.key)
+    if sessions:
+        now = client.services.chat.reactor.seconds()
+        idle = str(int(now - max(each.active_at for each in sessions)))
+    values = {
+        "t": whox[2] or "0",
+        "c": channel,
+        "u": user,
+        "i": "255.255.255.255",
+        "h": HOST,
+        "s": client.server,
+        "n": name,
+        "f": flags,
+        "d": "0",
+        "l": idle,
+        "a": name if account.registered else "0",
+        "o": "n/a",
+        "r": real,
+    }
+    asked = (values[key] for key in values if key in whox[1])
+    return line(client.server, "354", client.display, *asked)
 
 
 async def whois(client: Client, message: Message) -> None:

@@ -42,3 +42,34 @@ def test_the_answer_may_be_sent_in_parts() -> None:
     assert written == [b"one\r\n", b"two\r\n"]
     output.end()
     assert written[2:] == [b"@label=7 three\r\n"]
+
+
+def test_pages_of_an_answer() -> None:
+    """Without a label, they are sent as they are; with one, they are in one batch."""
+    written: list[bytes] = []
+    output = Output(written.append, "irc.test", lambda: None)
+    output.begin("")
+    output.add("one\r\n")
+    output.send_page()
+    output.add("two\r\n")
+    output.end()
+    assert written == [b"one\r\n", b"two\r\n"]
+    output.begin("7")
+    output.add("three\r\n")
+    output.send_page()
+    output.pass_on(b"from others\r\n")
+    output.add("@time=x four\r\n")
+    output.send_page()
+    output.end()
+    assert b"".join(written[2:]).decode().split("\r\n") == [
+        "@label=7 :irc.test BATCH +b1 labeled-response",
+        "@batch=b1 three",
+        "from others",
+        "@batch=b1;time=x four",
+        ":irc.test BATCH -b1",
+        "",
+    ]
+    output.begin("8")
+    output.add("five\r\n")
+    output.end()
+    assert written[-1] == b"@label=8 five\r\n"

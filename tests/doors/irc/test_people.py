@@ -5,25 +5,6 @@ from __future__ import annotations
 from tests.support.irc import IrcServer
 
 
-def test_who_and_whox(irc: IrcServer) -> None:
-    """The members of a group, with the fields that were asked for."""
-    irc.at_nc("rita", "pass word").wire.loseConnection()
-    rita, gus = irc.enters("rita", password="pass word"), irc.enters("gus")
-    for user in (rita, gus):
-        user.sends("JOIN #tea")
-    assert gus.gets("WHO #tea") == [
-        "irc.test 352 gus #tea rita pyconchat irc.test rita H~ 0 Real rita",
-        "irc.test 352 gus #tea gus pyconchat irc.test gus H 0 Real gus",
-        "irc.test 315 gus #tea End of WHO.",
-    ]
-    assert gus.gets("WHO rita %tna,7") == [
-        "irc.test 354 gus 7 rita rita",
-        "irc.test 315 gus rita End of WHO.",
-    ]
-    assert gus.gets("WHO g*")[0].split()[7] == "gus"
-    assert gus.gets("WHO #nothing") == ["irc.test 315 gus #nothing End of WHO."]
-
-
 def test_whois(irc: IrcServer) -> None:
     """Who somebody is, with the groups that one shares; the service, too."""
     irc.at_nc("rita", "pass word").wire.loseConnection()
