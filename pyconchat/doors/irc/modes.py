@@ -8,11 +8,12 @@ from typing import NamedTuple
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.commands import groups, moderation
 from pyconchat.commands.arguments import PolicyChoice
-from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.errors import Refused
 from pyconchat.domain.events import Policy
 from pyconchat.domain.group import Group
-from pyconchat.domain.names import Name, person_name
+from pyconchat.domain.names import Name
 from pyconchat.domain.password_rules import check_group_password
+from pyconchat.doors.irc.ban_masks import ban_mask, name_in
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.events import POLICY_MODES
 from pyconchat.doors.irc.message import Message
@@ -28,7 +29,6 @@ _POLICIES = {letter: policy for policy, letter in POLICY_MODES.items()}
 _WITH_PARAMETER = frozenset("bqov")
 _KNOWN = frozenset("bkqovAint")
 _KEY = re.compile(r"[^:,\s][^,\s]*")
-_MASK = re.compile(r"(m:)?([^!@*?\s]+)(?:!\*)?(?:@\*)?")
 
 
 class _Change(NamedTuple):
@@ -182,12 +182,13 @@ async def _ban(client: Client, conversation: GroupConversation, change: _Change)
         _list_bans(client, group, now)
         return
     group.require_right(call.actor, "ban")
-    found = _MASK.fullmatch(word)
-    if found is None:
-        client.reply("696", f"#{group.name}", "b", word, "A ban is of one name: NAME!*@*.")
+    mask = ban_mask(client, group, word, change.on)
+    if len(mask.names) != 1:
+        which = f"That may be {' or '.join(mask.names)}. " if mask.names else ""
+        client.reply("696", f"#{group.name}", "b", word, f"{which}A ban is of one name: NAME!*@*.")
         return
-    quiet, name = found[1] is not None, _name(found[2])
-    if quiet:
+    (name,) = mask.names
+    if mask.quiet:
         await moderation.quiet(call, name, None if change.on else "off")
     elif change.on:
         await moderation.ban(call, name, None, None)
@@ -210,11 +211,4 @@ def _list_bans(client: Client, group: Group, now: int) -> None:
 
 def _known(client: Client, word: str) -> Name:
     """Return the name of somebody who is online, or registered. Raises `Refused`."""
-    return client.services.accounts.find(_name(word)).name
-
-
-def _name(word: str) -> Name:
-    try:
-        return person_name(word)
-    except Refused:
-        raise Refused(Code.NO_SUCH_NAME, "There is nobody of that name.") from None
+    return client.services.accounts.find(name_in(word)).name
