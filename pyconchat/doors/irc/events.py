@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyconchat.chat.conversations import GroupConversation
 from pyconchat.domain.events import (
     AdminChanged,
     Entry,
@@ -34,7 +35,7 @@ from pyconchat.domain.ignoring import text_of
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.replies import Where
 from pyconchat.doors.irc.client import Client
-from pyconchat.doors.irc.joins import join_line
+from pyconchat.doors.irc.joins import join_line, request_text
 from pyconchat.render.events import event_sentence
 from pyconchat.render.irc import client_tags, target_of
 from pyconchat.render.irc_lines import SERVICE, line, source
@@ -55,12 +56,25 @@ def past_lines(client: Client, entry: Entry, where: Where, reader: Key) -> list[
         return []
     if isinstance(entry.event, Unsay | Reaction | TagsSent):
         return tagged_lines(client, entry, where, event_lines(client, entry, where, own))
+    if isinstance(entry.event, JoinRequested) and not own and _is_waiting(client, entry):
+        channel = f"#{where.group}"
+        return [_in_group(channel, request_text(channel, entry.event.name, entry.event.note))]
     sentence = _sentence(client, entry, where, reader)
     if not sentence or isinstance(entry.event, GroupCreated):
         return []
     if own or where.group is None:
         return to_client(client, entry, where)
     return [_in_group(f"#{where.group}", each) for each in sentence.split("\n") if each]
+
+
+def _is_waiting(client: Client, entry: Entry) -> bool:
+    """Return whether the request to join of *entry* has not been answered yet."""
+    conversation = client.services.conversations.get(entry.conversation)
+    if not isinstance(conversation, GroupConversation):
+        return False
+    about = subject(entry.event)
+    request = None if about is None else conversation.group.requests.get(fold(about))
+    return request is not None and request.at <= entry.at
 
 
 _SEEN = (
@@ -135,10 +149,8 @@ def event_lines(client: Client, entry: Entry, where: Where, own: bool) -> list[s
         case JoinRequested(name=name, note=note):
             if own:
                 return []
-            said = f": {note}" if note else ""
-            answer = f"/msg {SERVICE} approve {channel} {name}"
-            text = f"{name} asks to join{said}. Answer: {answer}, or reject."
             knock = (client.server, "710", client.nick, channel, source(name))
+            text = request_text(channel, name, note)
             return [line(*knock, "asks to join."), _in_group(channel, text)]
         case GroupCreated():
             return []
