@@ -7,7 +7,7 @@ from itertools import groupby
 
 from pyconchat.domain.replies import CommandHelp, Help
 
-__all__ = ["MENU", "help_lines"]
+__all__ = ["MENU", "command_columns", "help_lines"]
 
 MENU = "1 join a group   2 create a group   3 exit   (help lists the commands)"
 
@@ -25,17 +25,25 @@ def help_lines(reply: Help) -> list[str]:
     lines = [MENU] if reply.desk else ["What you type is a message, except for these commands:"]
     if reply.desk:
         lines.append("Here each command also works without its slash. /help COMMAND explains one.")
-    for subject, commands in groupby(reply.commands, lambda command: command.subject):
-        lines += _in_columns(f"{subject or 'other'}:".capitalize(), map(_briefly, commands))
+    lines += command_columns(reply.commands)
     if not reply.desk:
         lines.append("/help COMMAND explains one. //text sends a message that starts with a slash.")
     return lines
 
 
-def _briefly(command: CommandHelp) -> str:
+def command_columns(listed: Iterable[CommandHelp], slash: str = "/") -> list[str]:
+    """Return the usages of *listed* by their subjects, each after a *slash*."""
+    lines: list[str] = []
+    for subject, commands in groupby(listed, lambda command: command.subject):
+        usages = (_briefly(each, slash) for each in commands)
+        lines += _in_columns(f"{subject or 'other'}:".capitalize(), usages)
+    return lines
+
+
+def _briefly(command: CommandHelp, slash: str) -> str:
     """Return the usage of *command* without what is optional: all commands fit one screen."""
     needed = [each.label for each in command.arguments if not each.optional]
-    return " ".join([f"/{command.name}", *needed])
+    return " ".join([f"{slash}{command.name}", *needed])
 
 
 def _in_columns(heading: str, usages: Iterable[str]) -> list[str]:

@@ -11,9 +11,11 @@ from pyconchat.chat.conversations import GroupConversation
 from pyconchat.commands import find_command
 from pyconchat.domain.accounts import RESERVED
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.replies import Reply
+from pyconchat.domain.replies import Help, Reply
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.login import identify
+from pyconchat.render.help import command_columns
+from pyconchat.render.irc_lines import SERVICE
 from pyconchat.render.text import TextRenderer
 
 __all__ = ["is_service", "is_table_command", "say", "serve"]
@@ -40,6 +42,12 @@ def is_table_command(word: str) -> bool:
 
 def say(client: Client, reply: Reply) -> None:
     """Send *reply*, in the words of the line door, as NOTICEs."""
+    if isinstance(reply, Help) and reply.brief:
+        client.notice(f"Commands: /msg {SERVICE} COMMAND. The group comes first, as in")
+        client.notice(f"/msg {SERVICE} approve #tea bob. /msg {SERVICE} help COMMAND explains one.")
+        for each in command_columns(reply.commands, slash=""):
+            client.notice(each)
+        return
     for each in _TEXT.reply(reply).decode().split("\n"):
         client.notice(each.removeprefix("* "))
 
