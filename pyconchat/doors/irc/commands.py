@@ -136,6 +136,21 @@ class Commands:
         self.posts = Posts()
         self.registration = Registration(client)
 
+    def run_at_once(self, message: Message) -> bool:
+        """Carry out *message* if it is a plain one to a group; return whether it is."""
+        client = self._client
+        plain = message.command == "PRIVMSG" and len(message.params) == 2 and not message.tags
+        if not plain or not client.registered or client.batch is not None:
+            return False
+        client.output.begin("")
+        try:
+            return messages.say_at_once(client, self.posts, message)
+        except Exception as error:
+            self._refuse(error, message)
+            return True
+        finally:
+            client.output.end()
+
     async def run(self, message: Message) -> None:
         """Carry out *message*, and answer with its label."""
         client = self._client
@@ -145,11 +160,14 @@ class Commands:
         try:
             await self._run(message)
         except Exception as error:
-            refused = client.refused(error, message)
-            if refused is not None:
-                refuse(client, refused, message)
+            self._refuse(error, message)
         finally:
             client.output.end()
+
+    def _refuse(self, error: Exception, message: Message) -> None:
+        refused = self._client.refused(error, message)
+        if refused is not None:
+            refuse(self._client, refused, message)
 
     async def _run(self, message: Message) -> None:
         client, command = self._client, message.command

@@ -170,13 +170,13 @@ class IrcDoor(TranslatingDoor):
         except Refused as refused:
             unreadable(self.client, refused, line)
             return
-        if message is None:
+        if message is None or self._commands.run_at_once(message):
             return
         before = self._written
         task = Deferred.fromCoroutine(self._commands.run(message))
         if message.command == "CHATHISTORY":
             task.addBoth(self._charge_history, before)
-        elif _asks(command_of(line), line):
+        elif _asks(message.command.encode(), line):
             task.addBoth(self._charge, before)
         if not task.called:
             self.run_task(task)

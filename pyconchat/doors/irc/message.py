@@ -118,6 +118,8 @@ def _unstripped(body: bytes, last: str) -> str:
 def tags_in(text: str) -> dict[str, str]:
     """Return the names and values of the tags in *text*."""
     tags: dict[str, str] = {}
+    if not text:
+        return tags
     for each in text.split(";"):
         key, _, value = each.partition("=")
         if _KEY.fullmatch(key):

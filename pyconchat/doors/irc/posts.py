@@ -33,9 +33,8 @@ class Posts:
     def __init__(self) -> None:
         self._posts: dict[str, deque[Post]] = {}
 
-    def add(self, target: str, label: str, echoes: list[str] | None) -> Post:
-        """Add a message to *target*."""
-        post = Post(label, echoes)
+    def add(self, target: str, post: Post) -> Post:
+        """Add *post*, a message to *target*, and return it."""
         self._posts.setdefault(target, deque()).append(post)
         return post
 
@@ -62,6 +61,8 @@ def echo(client: Client, posts: Posts, entry: Entry, where: Where) -> str:
     target = f"#{fold(where.group)}" if where.group is not None else f"{fold(where.other or '')}"
     post = posts.take(target)
     label = post.label if post is not None else ""
+    if where.other is None and not label and "echo-message" not in client.caps:
+        return ""  # for most messages nothing has to be rendered
     (piece,) = client.renderer.talk([entry], where)
     received = piece if where.other == client.account.name else ""  # a message to oneself
     if "echo-message" in client.caps and post is not None and post.echoes is not None:
