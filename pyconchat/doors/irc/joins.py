@@ -8,7 +8,7 @@ from pyconchat.chat.conversations import DirectConversation, GroupConversation
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.group import Group
 from pyconchat.domain.ignoring import topic_seen
-from pyconchat.domain.names import Name, fold
+from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.text import SafeText
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.read_markers import READ_MARKER, marker_line, note_shown
@@ -19,6 +19,7 @@ __all__ = [
     "is_operator",
     "join_line",
     "list_names",
+    "marks_of",
     "names",
     "prefix_of",
     "real_name",
@@ -161,6 +162,14 @@ def prefix_of(group: Group, name: str) -> str:
     return "@" if group.is_moderator(name) else ""
 
 
+def marks_of(group: Group) -> dict[Key, str]:
+    """Return what `prefix_of` does for all who have a mark."""
+    marks = dict.fromkeys(group.moderators, "@")
+    if group.admin is not None:
+        marks[fold(group.admin)] = "~"
+    return marks
+
+
 def names(client: Client, group: Group) -> None:
     """Answer with the names of the members, and that these were all."""
     list_names(client, group)
@@ -171,9 +180,7 @@ def list_names(client: Client, group: Group) -> None:
     """Answer with the names of the members, those of registered people who are offline too."""
     channel = f"#{group.name}"
     hosts = "userhost-in-names" in client.caps
-    marks = dict.fromkeys(group.moderators, "@")  # `prefix_of` would be slow for each of many
-    if group.admin is not None:
-        marks[fold(group.admin)] = "~"
+    marks = marks_of(group)  # `prefix_of` would be slow for each of many
     words = (
         f"{marks.get(key, '')}{source(each.name) if hosts else each.name}"
         for key, each in group.members.items()

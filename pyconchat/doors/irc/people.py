@@ -13,7 +13,15 @@ from pyconchat.domain.names import fold
 from pyconchat.domain.text import safe_line
 from pyconchat.doors.irc.channels import reason_in
 from pyconchat.doors.irc.client import Client
-from pyconchat.doors.irc.joins import is_bot, is_operator, prefix_of, real_name, user_name, wrapped
+from pyconchat.doors.irc.joins import (
+    is_bot,
+    is_operator,
+    marks_of,
+    prefix_of,
+    real_name,
+    user_name,
+    wrapped,
+)
 from pyconchat.doors.irc.masks import comparing, mask_pattern
 from pyconchat.doors.irc.message import Message, strip_formatting
 from pyconchat.doors.irc.monitors import Gone
@@ -59,7 +67,7 @@ async def who(client: Client, message: Message) -> None:
         if message.param(1) == "o":
             found = [each for each in found if is_operator(client, each)]
         for each in found[:MAX_WHO]:
-            client.send(_who_line(client, each, "*", None, whox))
+            client.send(_who_line(client, each, "*", "", whox))
     client.reply("315", mask, "End of WHO.")
 
 
@@ -72,30 +80,33 @@ def _is_hidden(client: Client, account: Account) -> bool:
 
 def _members(client: Client, group: Group, whox: re.Match[str] | None) -> Iterator[str]:
     """Yield a line for each member, while others come and go."""
+    marks = marks_of(group)
     for key in list(group.members):
         account = client.services.accounts.get(key)
         if account is not None and key in group.members:
-            yield _who_line(client, account, f"#{group.name}", group, whox)
+            yield _who_line(client, account, f"#{group.name}", marks.get(key, ""), whox)
 
 
 def _who_line(
-    client: Client,
-    account: Account,
-    channel: str,
-    group: Group | None,
-    whox: re.Match[str] | None,
+    client: Client, account: Account, channel: str, mark: str, whox: re.Match[str] | None
 ) -> str:
-    name = account.name
+    """Return the line of *account*, which has *mark* in *channel*.
+
+    There may be thousands: what other commands ask one by one is taken from the sessions at once.
+    """
+    name, key = account.name, account.key
+    sessions = client.services.presence.sessions(key)
+    clients = [each.translator for each in sessions if each.translator is not None]
     flags = "G" if _is_away(client, account) else "H"
-    flags += "*" if is_operator(client, account) else ""
-    flags += prefix_of(group, name) if group is not None else ""
-    flags += "B" if is_bot(client, name) else ""
-    real, user = real_name(client, name), user_name(client, name)
+    operates = account.actor.operator or any(each.actor.operator for each in sessions)
+    flags += f"{'*' if operates else ''}{mark}"
+    flags += "B" if any(each.bot for each in clients) else ""
+    newest = clients[-1] if clients and key not in client.account.ignores else None
+    user, real = (name, name) if newest is None else (newest.username, newest.realname)
     if whox is None:
         words = (channel, user, HOST, client.server, name, flags, f"0 {real}")
         return line(client.server, "352", client.display, *words)
     idle = "0"
-    sessions = client.services.presence.sessions(account.key)
     if sessions:
         now = client.services.chat.reactor.seconds()
         idle = str(int(now - max(each.active_at for each in sessions)))
