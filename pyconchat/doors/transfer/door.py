@@ -30,12 +30,7 @@ from pyconchat.doors.transfer.problems import problem_of
 from pyconchat.doors.transfer.upload import Upload
 from pyconchat.files.sharing import FileSharing
 from pyconchat.files.tickets import Ticket
-from pyconchat.net.connection import (
-    READ_SIZE,
-    IConnection,
-    Lifecycle,
-    set_read_size,
-)
+from pyconchat.net.connection import READ_SIZE, IConnection, Lifecycle, set_read_size
 
 __all__ = ["TransferDoor", "recognizes_transfer"]
 

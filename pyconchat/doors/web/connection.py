@@ -246,6 +246,8 @@ class HttpConnection(Protocol):
             return
         self._requests += 1
         incoming = self._incoming
+        if incoming.transfer is not None:
+            set_read_size(self.connection, READ_SIZE)
         request, sent_all = incoming.request, incoming.reader.has_all
         last |= not sent_all or self._requests >= MAX_REQUESTS or incoming.ends_the_connection
         head = response_head(request, response, len(response.body), close=last)

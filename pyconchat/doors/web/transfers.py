@@ -31,7 +31,7 @@ from pyconchat.doors.web.exchange import (
 )
 from pyconchat.doors.web.responses import RequestLog, response_head
 from pyconchat.files.sharing import FileSharing
-from pyconchat.net.connection import READ_SIZE, IConnection, set_read_size
+from pyconchat.net.connection import IConnection
 
 __all__ = ["Transfer"]
 
@@ -149,7 +149,6 @@ class Transfer:
         """Begin an upload. Raises `Refused` or `HttpError`."""
         ticket = await self.files.redeem(self._ticket, True)
         offset, size = _content_range(self._request)
-        set_read_size(self.connection, READ_SIZE)
         try:
             file = await self.files.begin(ticket, offset, size)
         except Refused as refused:

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
 from pyconchat.config import Config, DoorsConfig, FilesConfig, LimitsConfig
+from pyconchat.doors.transfer import upload
+from pyconchat.doors.web import connection
 from pyconchat.files import FileSharing, Storage
 from pyconchat.store import SqlStore
 from tests.support.programs import UNLIMITED, MemoryServer
@@ -102,6 +105,20 @@ def test_an_upload_that_was_cut_goes_on(files: Files) -> None:
     right = files.puts(rest, Content_Range=f"bytes {offset}-{total - 1}/{total}")
     assert right.status == 201
     assert files.gets().body == DATA
+
+
+def test_large_reads(files: Files, clock: Clock) -> None:
+    """An upload is read in large pieces, the requests after it on that connection in small ones."""
+    user = files.connects()
+    descriptor = FileDescriptor(clock)
+    user.wire.transport = descriptor  # as if this were TLS
+    head = f"PUT /file/{files.ticket()} HTTP/1.1\r\nHost: localhost\r\n"
+    user.sends(f"{head}Content-Length: {len(DATA)}\r\n\r\n".encode())
+    user.sends(DATA[:-1])
+    assert descriptor.bufferSize == upload.READ_SIZE
+    user.sends(DATA[-1:])
+    assert user.receives().startswith(b"HTTP/1.1 201 ")
+    assert descriptor.bufferSize == connection.READ_SIZE
 
 
 def test_parts_of_a_file(files: Files) -> None:
