@@ -87,7 +87,10 @@ def test_search(person: Join, carl: Program) -> None:
 
 
 def test_a_link_to_an_entry(person: Join, carl: Program) -> None:
-    """The address #tea/101 opens the group at that entry, also before the login."""
+    """The address #tea/101 opens the group at that entry, also before the login.
+
+    That of a group that one is not in leads to the front desk, where one can join it.
+    """
     alice = person()
     alice.logs_in("abby", path="#tea/101")
     alice.button("Join tea").click()
@@ -102,6 +105,9 @@ def test_a_link_to_an_entry(person: Join, carl: Program) -> None:
     alice.is_at("Front desk")
     alice.page.go_back()
     alice.is_at("tea")
+    alice.page.evaluate("location.hash = '#coffee'")
+    alice.is_at("Front desk")
+    expect(alice.button("Join coffee")).to_be_visible()
 
 
 def test_unread(person: Join, carl: Program) -> None:

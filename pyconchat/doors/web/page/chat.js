@@ -479,8 +479,9 @@ function begin() {
   if (key && place === desk) offer(key);
 }
 
-/** Somebody has followed a link to a place that is not theirs yet. */
+/** Somebody has followed a link to a place that is not theirs. */
 export function offer(key) {
+  open(desk);
   if (key.startsWith("@")) talkTo(key.slice(1));
   else notice(desk, [`You are not in ${key}.`], "", { event: { type: "invited", group: key, name: me } });
 }
