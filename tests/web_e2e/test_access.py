@@ -14,7 +14,14 @@ AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 
 WIDE, NARROW = {"width": 1100, "height": 720}, {"width": 390, "height": 780}
 
-AXE_RUN = 'axe.run(document, {resultTypes: ["violations"]})'
+AXE_RUN = """
+async () => (await axe.run(document, {resultTypes: ["violations"], preload: false})).violations
+"""
+"""Only the violations: to return all results takes longer than to find them.
+
+Without `preload`, audio, video and the sheets for a locked orientation, which axe-core leaves out
+by default, are not fetched: the page has no media.
+"""
 
 
 def check(person: Person) -> None:
@@ -24,10 +31,10 @@ def check(person: Person) -> None:
     page = person.page
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text())
-    assert page.evaluate(AXE_RUN)["violations"] == []
+    assert page.evaluate(AXE_RUN) == []
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size(NARROW)
-    assert page.evaluate(AXE_RUN)["violations"] == []
+    assert page.evaluate(AXE_RUN) == []
     page.set_viewport_size(WIDE)
     page.emulate_media(color_scheme="light")
 
@@ -76,7 +83,7 @@ def test_axe(person: Join, program: Connect) -> None:
     alice.button("Close").click()
     alice.page.set_viewport_size(NARROW)
     alice.button("Places").click()
-    assert alice.page.evaluate(AXE_RUN)["violations"] == []
+    assert alice.page.evaluate(AXE_RUN) == []
 
 
 def tabs_to(person: Person, name: str) -> None:
