@@ -6,7 +6,6 @@ there, and ends the memberships of its guests. What the bus loses is read from t
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
+from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import INodeStore, IThreads
 from pyconchat.chat.memory import Memory
 from pyconchat.chat.online_elsewhere import AwayNotice, OnlineElsewhere, PresenceNotice
@@ -43,7 +43,10 @@ MAX_AWAY_TEXT = 150
 
 
 class Leases:
-    """The lease of this node, and the presence of all others; *tell* sends a notice to them."""
+    """The lease of this node, and the presence of all others.
+
+    *tell* sends a notice to them; *settled* waits until all that was decided is stored.
+    """
 
     _log = Logger()
 
@@ -56,6 +59,7 @@ class Leases:
         threads: IThreads,
         reactor: IReactorTime,
         tell: Callable[[PresenceNotice | AwayNotice], None],
+        settled: Callable[[], Awaitable[int]],
     ) -> None:
         self._name = name
         self._memory = memory
@@ -64,6 +68,7 @@ class Leases:
         self._threads = threads
         self._reactor = reactor
         self._tell = tell
+        self._settled = settled
         self.node = 0  # the id of this node
         self._held = False
         self._renewed_at = 0.0  # seconds of the reactor's clock
@@ -71,8 +76,7 @@ class Leases:
         self._changes: dict[str, OnlineRecord] = {}  # of this node, not stored yet, by party
         self._storing = False
         self._stored = Waiters()  # for the end of that
-        self._expired: deque[OnlineRecord] = deque()  # of nodes whose leases have ended
-        self._ending = False  # `_end_expired` is running
+        self._ending = False  # `_end_nodes` is running
         self.elsewhere = OnlineElsewhere(memory, registry, nodes, threads, lambda: self.node)
         self._renewing = LoopingCall(self._renew)
         self._renewing.clock = reactor
@@ -84,7 +88,7 @@ class Leases:
         self.node = node
         self._hold(self._reactor.seconds())
         self.elsewhere.start(online)
-        self._renewing.start(RENEW_SECONDS, now=False)
+        self._renewing.start(RENEW_SECONDS)  # at once: a killed node may have left guests
 
     def halt(self) -> None:
         """Stop renewing the lease."""
@@ -189,42 +193,63 @@ class Leases:
         try:
             living = await self._threads.write(self._nodes.renew)
             self._hold(since)
-            self._expired += await self._threads.write(self._nodes.expire)
+            ended = await self._threads.write(self._nodes.expire)
         except LeaseLost:
             await self._begin_again()
             return
         except NotSaved as problem:
             self._log.warn("the lease cannot be renewed: {problem}", problem=problem)
             return
-        if not self._ending:  # not awaited: for many users it takes longer than the lease lasts
+        if ended.counts and not self._ending:
             self._ending = True
-            Deferred.fromCoroutine(self._end_expired())
+            # Not awaited: for many users it takes longer than the lease lasts.
+            Deferred.fromCoroutine(self._end_nodes(ended))
         reading = self.elsewhere.compare(living)
         if reading is not None:
             await reading
 
-    async def _end_expired(self) -> None:
-        """End what the users at nodes whose leases have ended have left."""
-        while self._expired:
-            record = self._expired.popleft()
-            try:
-                await self._end(record)
-            except Exception:  # nobody else ends what the others have left
-                self._log.failure("what {party} has left was not ended", party=record.party)
-        self._ending = False
+    async def _end_nodes(self, ended: Online) -> None:
+        """End what the users at nodes whose leases have *ended* have left, and remove the nodes.
 
-    async def _end(self, record: OnlineRecord) -> None:
-        """End what somebody has left at a node whose lease has ended."""
+        What could not be stored is repeated: the nodes are still in the store at the next renewal.
+        """
+        try:
+            left: list[tuple[Key, GroupConversation]] = []
+            for record in ended.records:
+                left += await self._end(record)
+            await self._settled()
+            if not any(
+                each.stale or each in self._memory.groups.connected_with(key) for key, each in left
+            ):
+                await self._threads.write(self._nodes.remove, list(ended.counts))
+        except NotSaved as problem:
+            self._log.warn("what a dead node has left is not ended yet: {problem}", problem=problem)
+        except Exception:
+            self._log.failure("what a dead node has left is not ended yet")
+        finally:
+            self._ending = False
+
+    async def _end(self, record: OnlineRecord) -> list[tuple[Key, GroupConversation]]:
+        """End what somebody has left at a node whose lease has ended.
+
+        Returns the groups of a guest, which leaves them. Raises `NotSaved`.
+        """
         key = fold(record.name)
         self.elsewhere.ended(record)
+        left: list[tuple[Key, GroupConversation]] = []
         if is_guest_party(record.party):
             try:
                 await self.know_conversations(key)
-            except NotSaved as problem:  # the next start ends what this node does not know
-                self._log.warn("the groups of a guest are not known: {problem}", problem=problem)
+            except NotSaved:
+                raise
+            except Exception:  # the others are ended, too; the next start ends what is left
+                self._log.failure("the groups of {party} are not known", party=record.party)
+                return []
             if self._memory.accounts.get(key) is None:
+                left = [(key, each) for each in self._memory.groups.connected_with(key)]
                 self._registry.end_guest(key)
         self._tell(PresenceNotice([msgspec.structs.replace(record, sessions=0)]))
+        return left
 
     async def _begin_again(self) -> None:
         """Take a new lease. Others have ended the guests of this node, so their sessions end."""

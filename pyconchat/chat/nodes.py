@@ -141,7 +141,7 @@ class Nodes:
         self.private = UnheardPrivate(self._memory, self._store, journal, self.incoming)
         self.leases = Leases(
             *(self._node.name, self._memory, registry, self._node.store, self._threads),
-            *(self._reactor, self._tell),
+            *(self._reactor, self._tell, journal.settled),
         )
         self._comparing = Comparing(
             *(self._memory, self._node.store, journal, self.incoming, self.following),
@@ -154,7 +154,6 @@ class Nodes:
 
     def take_lease(self) -> None:
         """Take the lease, before the store is loaded. Blocks. Raises `BadStore` or `NotSaved`."""
-        self._node.store.expire()  # the start ends what guests of killed nodes have left
         self._id = self._node.store.begin(self._node.name)
         self._comparing.prepare(self._ids.fill())
 

@@ -109,19 +109,31 @@ class NodeStore:
             )
             return [NodeRecord(*row) for row in connection.execute(living.order_by(_nodes.id))]
 
-    def expire(self) -> list[OnlineRecord]:
+    def expire(self) -> Online:
+        own = self._sharing.node
         with self._writer.transaction() as connection:
             ended = (
-                select(_nodes.id)
-                .where(_nodes.lease <= self._now, _nodes.id != self._sharing.node)
+                select(_nodes.id, _nodes.incarnation)
+                .where(_nodes.lease <= self._now, _nodes.id != own)
                 .with_for_update(skip_locked=True)
             )
-            ids = list(connection.scalars(ended))
-            if not ids:
-                return []
-            were = self._online.read(connection, _online.node.in_(ids))
-            self._remove(connection, ids)
-            return were
+            found = {row.id: row.incarnation for row in connection.execute(ended)}
+            if not found:
+                return Online({}, [])
+            living = set(connection.scalars(select(_nodes.id).where(_nodes.lease > self._now)))
+            ids = [id for id, was in found.items() if -was not in living - {own}]
+            claiming = update(schema.nodes).where(_nodes.id.in_(ids))
+            connection.execute(claiming.values(incarnation=-own))  # the node finds its lease lost
+            return Online(
+                dict.fromkeys(ids, 0), self._online.read(connection, _online.node.in_(ids))
+            )
+
+    def remove(self, ids: Collection[int]) -> None:
+        claimed = select(_nodes.id).where(
+            _nodes.id.in_(ids), _nodes.incarnation == -self._sharing.node
+        )
+        with self._writer.transaction() as connection:
+            self._remove(connection, list(connection.scalars(claimed.with_for_update())))
 
     def end(self) -> None:
         with self._writer.transaction() as connection:

@@ -291,6 +291,6 @@ def test_one_node_removes_another(store: SqlStore, engine: Engine, other: Connec
         connection.execute(insert(schema.nodes).values(dead))
         connection.execute(insert(schema.online).values(row))
     other.execute(select(node.id).where(node.id == 99).with_for_update())
-    assert store.nodes.expire() == []
+    assert store.nodes.expire().counts == {}
     other.rollback()
-    assert store.nodes.expire() == [OnlineRecord(99, BOB.name, "bob", 1)]
+    assert store.nodes.expire().records == [OnlineRecord(99, BOB.name, "bob", 1)]

@@ -34,6 +34,50 @@ def test_the_guests_of_a_killed_node_are_gone(cluster: Cluster) -> None:
     cluster.person(0, "gus")
 
 
+@pytest.mark.parametrize("lost", ["expire", "remove"])
+def test_guests_of_a_killed_node_although_an_answer_of_the_store_is_lost(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    alice, _ = cluster.group_of_two()
+    cluster.person(1, "gus").types("/join tea")
+    cluster.settle()
+    store = cluster.nodes[0].own_store.nodes
+    call = getattr(store, lost)
+
+    def lose(*arguments: object) -> None:
+        monkeypatch.undo()
+        call(*arguments)
+        raise NotSaved("the connection was lost")
+
+    monkeypatch.setattr(store, lost, lose)
+    cluster.crash(1)
+    cluster.settle(3 * RENEW_SECONDS)
+    assert alice.sees().count("gus has left") == 1
+    chat = cluster.nodes[0].chat
+    assert sorted(find_group(chat, "tea").group.members) == ["alice", "bob"]
+    cluster.person(0, "gus")
+
+
+def test_the_groups_of_a_guest_of_a_killed_node_that_cannot_be_read(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is forgotten: the next renewal ends what the guest has left."""
+    cluster.group_of_two()
+    cluster.person(1, "gus").types("/join tea")
+    cluster.settle()
+    node = cluster.nodes[0]
+    assert node.chat.nodes is not None
+
+    def fail(*_: object) -> Deferred[None]:
+        monkeypatch.undo()
+        raise NotSaved("the database is away")
+
+    monkeypatch.setattr(node.chat.nodes.leases, "know_conversations", fail)
+    cluster.crash(1)
+    cluster.settle(3 * RENEW_SECONDS)
+    assert sorted(find_group(node.chat, "tea").group.members) == ["alice", "bob"]
+
+
 def test_who_is_online_elsewhere_is_known_at_the_start(cluster: Cluster) -> None:
     cluster.person(0, "gus")
     cluster.settle()

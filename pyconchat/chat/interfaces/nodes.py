@@ -36,9 +36,8 @@ class INodeStore(Interface):
     def begin(name: str) -> int:
         """Take the lease of the node *name*, with a new incarnation; return the node's id.
 
-        This comes before the first commit. It removes who was online at the node's earlier run:
-        `expire` returns them, if it is called before. Raises `BadStore` if a living node has that
-        name.
+        This comes before the first commit. It removes who was online at the node's earlier run,
+        whose guests the start ends. Raises `BadStore` if a living node has that name.
         """
 
     def renew() -> list[NodeRecord]:
@@ -47,11 +46,16 @@ class INodeStore(Interface):
         Raises `LeaseLost` if the lease has ended and another node has noticed.
         """
 
-    def expire() -> list[OnlineRecord]:
-        """Remove the other nodes whose leases have ended; return who was online there.
+    def expire() -> Online:
+        """Claim the other nodes whose leases have ended; return who was online there.
 
-        If several nodes call this at once, one of them removes a node.
+        They find their leases lost. Until `remove`, each call returns the nodes that this one has
+        claimed: the caller may have failed, or the answer may be lost. No other node gets them
+        while this one lives. The counts are 0.
         """
+
+    def remove(ids: Collection[int]) -> None:
+        """Remove nodes that `expire` has returned, and who was online there: all of it is ended."""
 
     def end() -> None:
         """Remove the own node, and who is online there."""
