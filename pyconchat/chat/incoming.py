@@ -16,11 +16,7 @@ from zope.interface import implementer
 from pyconchat.chat.behind import Behind
 from pyconchat.chat.blocks import BadBlock, Entries, Head, Notice, account_of, decode_block
 from pyconchat.chat.box import Box
-from pyconchat.chat.conversations import (
-    DirectConversation,
-    GroupConversation,
-    account_key,
-)
+from pyconchat.chat.conversations import DirectConversation, GroupConversation
 from pyconchat.chat.gap_filling import MAX_CAUGHT, FillingCommits
 from pyconchat.chat.interfaces import IBus, IBusListener, IJournal, INodeStore, ISession
 from pyconchat.chat.journal import Journal
@@ -91,7 +87,6 @@ class Incoming:
         self._accepted: dict[int, int] = {}  # where it is more than what is published
         self._box = Box()
         self._behind = Behind(self._catch_up, self._caught, self.known_in_memory, reactor)
-        self._looked: set[int] = set()  # those of them that may be private ones, received elsewhere
         self._fresh: set[int] = set()  # conversations of conflicts, whose state was just read
         self.gaps = self.conflicts = 0  # for the metrics
 
@@ -245,14 +240,6 @@ class Incoming:
         """
         self._behind.add(id, self.known(id) if after is None else after)
 
-    def look(self, id: int) -> None:
-        """Read the conversation *id*, which is in the store, and not in memory.
-
-        If it is a private one, its parties are shown what they have not received at other nodes.
-        """
-        self._looked.add(id)
-        self.read(id, 0)
-
     def when_read(self) -> Deferred[None]:
         """Fire when all that is to be read by now was read, or could not be read."""
         return self._behind.when_read()
@@ -283,12 +270,6 @@ class Incoming:
     def _caught(self, caught: Mapping[int, Caught]) -> None:
         for id, each in caught.items():
             conversation = self._memory.conversations.get(id)
-            looked = id in self._looked
-            self._looked.discard(id)
-            if conversation is None and looked and each.parties is not None:
-                for party in filter(self._states.is_here, dict.fromkeys(each.parties)):
-                    self._found_private(id, account_key(party), each.head)
-                continue
             if conversation is None:
                 conversation = self._states.add(id, each)
                 if conversation is None:

@@ -43,9 +43,6 @@ __all__ = ["BusOf", "Node", "Nodes"]
 BusOf = Callable[[IBusListener], IBus]
 """Makes the bus, for its listener."""
 
-MAX_ID = 2**31 - 1
-"""The greatest id that a conversation may have."""
-
 LOSS_SECONDS = 30.0
 """Minimum seconds between two readings of what is new because the bus has dropped blocks."""
 
@@ -118,7 +115,7 @@ class Nodes:
         )
         self.incoming.commits = self.commits
         self.private: UnheardPrivate
-        self._ids = IdBlocks(node.store, threads, reactor)
+        self._ids = IdBlocks(node.store, threads)
         self._id = 0
         self._dropped = 0  # blocks that the bus had dropped at the last `LossNotice`
         self._loss_told = float("-inf")  # seconds
@@ -145,7 +142,7 @@ class Nodes:
         )
         self._comparing = Comparing(
             *(self._memory, self._node.store, journal, self.incoming, self.following),
-            *(self._reactor, self.refresh, self._each_second, self._run),
+            *(self._reactor, self.refresh, self.private.changed, self._each_second, self._run),
         )
         self._memory.conversations.more_ids = self._ids.next
         registry.watch_local(self.following.account)
@@ -155,7 +152,8 @@ class Nodes:
     def take_lease(self) -> None:
         """Take the lease, before the store is loaded. Blocks. Raises `BadStore` or `NotSaved`."""
         self._id = self._node.store.begin(self._node.name)
-        self._comparing.prepare(self._ids.fill())
+        self._ids.fill()
+        self._comparing.prepare()
 
     def start(self) -> None:
         """Begin, after the store was loaded. Blocks for a read. Raises `NotSaved`."""
@@ -196,7 +194,6 @@ class Nodes:
         }
 
     def _each_second(self) -> None:
-        self._ids.renew()
         self.following.drop_idle()
         now = self._reactor.seconds()
         if (
@@ -211,9 +208,8 @@ class Nodes:
     # What is read.
 
     def compare(self) -> None:
-        """Compare everything that is known with the store, soon."""
+        """Read from the store what has changed, soon."""
         self._run(self._comparing.compare())
-        self._run(self.private.read_all())
         self.leases.elsewhere.read()
 
     async def learn(self) -> None:
@@ -250,7 +246,7 @@ class Nodes:
         """Read the state of the group *id*, unless it is followed. Raises `NotSaved`."""
         if id in self.following:
             return
-        heads = await self._journal.read_in_order(self._node.store.heads, [id], MAX_ID)
+        heads = await self._journal.read_in_order(self._node.store.heads, [id])
         if self.incoming.known(id) < heads.get(id, 0):
             await self.incoming.refresh(heads)
             await self.incoming.when_read()

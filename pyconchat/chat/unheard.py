@@ -1,7 +1,7 @@
 """UnheardPrivate: private conversations that began at another node, and were not heard in full.
 
 A node has those in memory whose parties are connected to it. What the bus has lost of one that is
-not in memory yet is found by the cursors of its parties.
+not in memory is found by the cursors of its parties, when they log in, and by `Comparing`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pyconchat.chat.interfaces import IStore
 from pyconchat.chat.journal import Journal
 from pyconchat.chat.memory import Memory
 from pyconchat.domain.names import Key
+from pyconchat.domain.stored import ChangedHead
 
 __all__ = ["UnheardPrivate"]
 
@@ -61,10 +62,16 @@ class UnheardPrivate:
             if record.parties is not None and known < record.head:
                 self._incoming.read(record.conversation, record.read)
 
-    async def read_all(self) -> None:
-        """As `read`, for everybody who is connected here."""
-        for key in {session.account.key for session in self._memory.presence.everybody()}:
-            await self.read(key)
+    async def changed(self, conversation: ChangedHead) -> None:
+        """Read a changed conversation, which is not in memory, for its parties who are connected.
+
+        They are shown what they have not received at other nodes. Raises `NotSaved`.
+        """
+        for party in dict.fromkeys(conversation.parties or ()):
+            key = account_key(party)
+            sessions = self._memory.presence.sessions(key)
+            if sessions and sessions[0].account.party == party:  # not another guest of that name
+                await self.heard(conversation.id, key, conversation.head)
 
     async def _received(self, key: Key, id: int, head: int) -> int:
         """Return up to which entry, at most *head*, *key* has received a conversation."""

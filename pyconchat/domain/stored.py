@@ -155,6 +155,14 @@ class Caught(msgspec.Struct, frozen=True):
     more: bool = False
 
 
+class ChangedHead(msgspec.Struct, frozen=True):
+    """The *head* of a conversation; *parties* are those of a private one, else None."""
+
+    id: int
+    head: int
+    parties: tuple[str, str] | None = None
+
+
 class AccountState(msgspec.Struct, frozen=True):
     """Everything that is stored about one account. `ServerState` has it for all accounts."""
 

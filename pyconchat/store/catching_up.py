@@ -10,12 +10,12 @@ from sqlalchemy import ColumnElement, Connection, TextClause, or_, select, text,
 from pyconchat.domain.decisions import SERVER
 from pyconchat.domain.events import Entry
 from pyconchat.domain.names import Key, fold, group_number
-from pyconchat.domain.stored import Caught
+from pyconchat.domain.stored import Caught, ChangedHead
 from pyconchat.store import schema
 from pyconchat.store.rows import parts
 from pyconchat.store.state import read_groups
 
-__all__ = ["catch_up", "read_connected", "read_heads", "read_named"]
+__all__ = ["catch_up", "read_changes", "read_connected", "read_heads", "read_named"]
 
 _conversations = schema.conversations.c
 # A removed group leaves only its row, with the head 0.
@@ -26,9 +26,44 @@ _EXISTS = or_(
 _IN_ARRAY = text("id = ANY(CAST(:ids AS integer[]))")
 
 
-def read_heads(connection: Connection, ids: Collection[int], above: int) -> dict[int, int]:
-    """Return the heads of *ids*, and of all conversations with greater ids than *above*."""
-    return _heads(connection, _conversations.id > above) | _heads_of(connection, ids)
+# The transactions that have ended when the snapshot was taken, and those that have begun by then.
+# What was not committed has a number from the first one on, which is rounded down as `changed` is.
+_SNAPSHOT = text(
+    "SELECT txid_snapshot_xmin(now) & -1024, txid_snapshot_xmax(now)"
+    " FROM txid_current_snapshot() AS now"
+)
+
+
+def read_heads(connection: Connection, ids: Collection[int]) -> dict[int, int]:
+    """Return the heads of the conversations *ids*."""
+    if connection.dialect.name == "postgresql":
+        return _heads(connection, _IN_ARRAY, {"ids": list(ids)})
+    heads: dict[int, int] = {}
+    for some in parts(ids):
+        heads |= _heads(connection, _conversations.id.in_(some))
+    return heads
+
+
+def read_changes(connection: Connection, since: int | None) -> tuple[int, list[ChangedHead]]:
+    """As `INodeStore.changes`. *connection* is in a transaction that sees one snapshot.
+
+    SQLite, which several nodes use only in tests, returns all conversations.
+    """
+    newest, begun = 0, 0
+    if connection.dialect.name == "postgresql":
+        newest, begun = connection.execute(_SNAPSHOT).one()
+    if since is None:
+        return newest, []
+    if since > begun:
+        since = 0
+    columns = (_conversations.id, _conversations.head)
+    parties = (_conversations.party_a, _conversations.party_b)
+    # After a restore from a copy, a row may have the number of a transaction that is to come.
+    moved = _conversations.changed.between(since, begun)
+    rows = connection.execute(select(*columns, *parties).where(moved, _EXISTS))
+    return newest, [
+        ChangedHead(id, head, None if a is None or b is None else (a, b)) for id, head, a, b in rows
+    ]
 
 
 def read_connected(connection: Connection, key: Key, ids: Collection[int]) -> dict[int, int]:
@@ -42,7 +77,7 @@ def read_connected(connection: Connection, key: Key, ids: Collection[int]) -> di
     )
     is_open = select(groups.conversation).where(groups.conversation.in_(connected), ~groups.closed)
     heads = _heads(connection, _conversations.id.in_(is_open))
-    return heads | _heads_of(connection, ids) if ids else heads
+    return heads | read_heads(connection, ids) if ids else heads
 
 
 def read_named(connection: Connection, name: str) -> dict[int, int]:
@@ -51,16 +86,6 @@ def read_named(connection: Connection, name: str) -> dict[int, int]:
     named = groups.key == fold(name) if number is None else groups.number == number
     found = select(groups.conversation).where(named, groups.closed.is_(False))
     return _heads(connection, _conversations.id.in_(found))
-
-
-def _heads_of(connection: Connection, ids: Collection[int]) -> dict[int, int]:
-    """Return the heads of the conversations *ids*."""
-    if connection.dialect.name == "postgresql":
-        return _heads(connection, _IN_ARRAY, {"ids": list(ids)})
-    heads: dict[int, int] = {}
-    for some in parts(ids):
-        heads |= _heads(connection, _conversations.id.in_(some))
-    return heads
 
 
 def _heads(

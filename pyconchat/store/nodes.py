@@ -21,6 +21,7 @@ from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.stored import (
     AccountState,
     Caught,
+    ChangedHead,
     DirectFiles,
     NodeRecord,
     Online,
@@ -190,9 +191,13 @@ class NodeStore:
                 last = count_up(connection, "conversations", highest + count - last)
             return last - count + 1
 
-    def heads(self, ids: Collection[int], above: int) -> dict[int, int]:
+    def heads(self, ids: Collection[int]) -> dict[int, int]:
         with self._writer.reading(READ_SECONDS) as connection:
-            return catching_up.read_heads(connection, ids, above)
+            return catching_up.read_heads(connection, ids)
+
+    def changes(self, since: int | None) -> tuple[int, list[ChangedHead]]:
+        with self._writer.snapshot(READ_SECONDS) as connection:
+            return catching_up.read_changes(connection, since)
 
     def connected(self, key: Key, ids: Collection[int]) -> dict[int, int]:
         with self._writer.reading(READ_SECONDS) as connection:

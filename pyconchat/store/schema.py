@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = "0027"
+VERSION = "0028"
 """The newest migration. A database with this version starts without Alembic."""
 
 CLAIM_CODE = "claim-code"
@@ -135,6 +135,8 @@ settings = Table(
 # version: the count of changes to a group's state; of a private conversation, the count of the
 # files that were ever shared in it.
 # party_a, party_b: the two sides of a private conversation, in sorted order.
+# changed: in PostgreSQL, the number of the transaction that has moved the head, rounded down to a
+# multiple of 1024; a trigger sets it.
 conversations = Table(
     "conversations",
     metadata,
@@ -144,8 +146,17 @@ conversations = Table(
     Column("head_at", BigInteger, nullable=False, server_default="0"),
     Column("party_a", String(80)),
     Column("party_b", String(80)),
-    Index("conversations_parties", "party_a", "party_b", unique=True),
-    Index("conversations_party_b", "party_b"),
+    Column("changed", BigInteger, nullable=False, server_default="0"),
+    # An update for `changed` leaves the indexes of the parties alone in groups.
+    Index(
+        "conversations_parties",
+        "party_a",
+        "party_b",
+        unique=True,
+        postgresql_where=text("party_a IS NOT NULL"),
+    ),
+    Index("conversations_party_b", "party_b", postgresql_where=text("party_b IS NOT NULL")),
+    Index("conversations_changed", "changed"),
 )
 
 entries = Table(
@@ -347,7 +358,8 @@ nodes = Table(
 )
 
 # The users with sessions at each node. In PostgreSQL the table is unlogged: a crash empties it.
-# Each node has a marker row with an empty key, which is missing after that.
+# Each node has a marker row with an empty key, which is missing after that. away: the text of who
+# is away there, else None; away_at: since when (milliseconds since the epoch).
 online = Table(
     "online",
     metadata,
@@ -356,6 +368,8 @@ online = Table(
     Column("name", String(32), nullable=False),
     Column("party", String(80), nullable=False),
     Column("sessions", Integer, nullable=False),
+    Column("away", Text),
+    Column("away_at", BigInteger),
 )
 
 # The revision of the newest change of each account. Revisions are in commit order.

@@ -17,7 +17,7 @@ from pyconchat.domain.decisions import Decision, NewEntry, Register, SetPassword
 from pyconchat.domain.errors import Conflict, NotSaved, Unknown
 from pyconchat.domain.events import Edit
 from pyconchat.domain.names import fold
-from pyconchat.domain.stored import OnlineRecord
+from pyconchat.domain.stored import ChangedHead, OnlineRecord
 from pyconchat.domain.text import SafeText
 from pyconchat.server.admin import main
 from pyconchat.store import BadStore, SqlStore, lock, schema
@@ -277,6 +277,52 @@ def test_a_message_that_is_edited_while_another_node_indexes_it(
     assert len(stored) == 1
     assert "secret" not in stored[0]
     assert len(search(store, 2, "public")) == 1
+
+
+# Changed conversations.
+
+
+def take_numbers(store: SqlStore, count: int) -> None:
+    """Use up the numbers of that many transactions."""
+    body = "BEGIN INSERT INTO few VALUES (1); EXCEPTION WHEN others THEN END"
+    with store._writer.transaction() as connection:
+        for statement in (
+            "CREATE TEMP TABLE few (one integer)",
+            f"CREATE FUNCTION pg_temp.take() RETURNS void LANGUAGE plpgsql AS 'BEGIN {body}; END'",
+            f"SELECT pg_temp.take() FROM generate_series(1, {count})",
+        ):
+            connection.execute(text(statement))
+
+
+def test_a_commit_that_ends_after_later_ones(store: SqlStore, other: Connection) -> None:
+    """It was in no answer yet: it is in the next one, however many commits came between."""
+    create(store, 2)
+    create(store, 3)
+    start, _ = store.nodes.changes(None)
+    other.execute(text("UPDATE conversations SET head = 7 WHERE id = 2"))
+    take_numbers(store, 3000)
+    commit(store, say(3, "hello"))
+    newest, heads = store.nodes.changes(start)
+    assert ChangedHead(3, 2) in heads
+    assert ChangedHead(2, 7) not in heads
+    other.commit()
+    later, heads = store.nodes.changes(newest)
+    assert ChangedHead(2, 7) in heads
+    assert later > newest
+    assert ChangedHead(2, 7) not in store.nodes.changes(later)[1]
+
+
+def test_old_changes_are_not_read(store: SqlStore, engine: Engine) -> None:
+    """Nor is what a copy of another database has, with numbers of transactions to come."""
+    create(store, 2)
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE conversations SET changed = txid_current() + 99 WHERE id = 2")
+        )
+        connection.execute(text("UPDATE conversations SET changed = 0 WHERE id = 1"))
+    newest, _ = store.nodes.changes(None)
+    assert newest >= 0
+    assert store.nodes.changes(1)[1] == []
 
 
 # Leases.

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import func, select, text, update
 
-from pyconchat.chat.nodes import MAX_ID
 from pyconchat.domain.decisions import (
     SERVER,
     Decision,
@@ -49,6 +48,7 @@ from pyconchat.domain.stored import (
     AccountRecord,
     AccountState,
     Caught,
+    ChangedHead,
     NodeRecord,
     Online,
     OnlineRecord,
@@ -299,16 +299,32 @@ def test_ids_are_given_once(one: SqlStore, two: SqlStore) -> None:
 
 
 def test_heads(one: SqlStore, two: SqlStore) -> None:
-    """Those of known conversations, and of all new ones."""
-    for id in (2, 3, 4, 5):
+    """Those of the conversations that exist."""
+    for id in (2, 3):
         create(one, id)
-    commit(one, say(2, "a", "b"), say(4, "a"))
+    commit(one, say(2, "a", "b"))
     commit(one, Decision(AT, writes=[OpenDirect(6, ("alice", "bob"), ())]))
-    assert two.nodes.heads([2, 3, 99], 3) == {2: 3, 3: 1, 4: 2, 5: 1, 6: 0}
-    assert two.nodes.heads([], 6) == {}
-    assert two.nodes.heads([3], MAX_ID) == {3: 1}
-    many = two.nodes.heads(range(1, 2000), 5000)
-    assert many == {SERVER: 0, 2: 3, 3: 1, 4: 2, 5: 1, 6: 0}
+    assert two.nodes.heads([]) == {}
+    assert two.nodes.heads([2, 3, 6, 99]) == {2: 3, 3: 1, 6: 0}
+    assert two.nodes.heads(range(1, 2000)) == {SERVER: 0, 2: 3, 3: 1, 6: 0}
+
+
+def test_changes(one: SqlStore, two: SqlStore) -> None:
+    """What was stored after an answer is in the next one; more may be."""
+    create(one, 2)
+    start, nothing = two.nodes.changes(None)
+    assert nothing == []
+    create(one, 3)
+    commit(one, Decision(AT, writes=[OpenDirect(4, ("alice", "bob"), ())]))
+    commit(one, say(2, "a", "b"), say(4, "a"))
+    first, heads = two.nodes.changes(start)
+    found = [ChangedHead(2, 3), ChangedHead(3, 1), ChangedHead(4, 1, ("alice", "bob"))]
+    assert all(each in heads for each in found)
+    commit(one, on_server(ServerKicked(BOB.name, ALICE.name)), say(2, "c"))
+    _, heads = two.nodes.changes(first)
+    assert {ChangedHead(SERVER, 1), ChangedHead(2, 4)} <= set(heads)
+    _, everything = two.nodes.changes(2**60)  # the database has gone back
+    assert {each.id for each in everything} == {SERVER, 2, 3, 4}
 
 
 def test_the_groups_of_a_person(one: SqlStore, two: SqlStore) -> None:
@@ -323,7 +339,7 @@ def test_the_groups_of_a_person(one: SqlStore, two: SqlStore) -> None:
     store_events(one, chess, chess.join(BOB, AT))
     store_events(one, invited, invited.invite(ALICE, BOB, AT))
     key = fold(BOB.name)
-    heads = two.nodes.heads([2, 3, 5, 6], 99)
+    heads = two.nodes.heads([2, 3, 5, 6])
     assert two.nodes.connected(key, []) == {id: heads[id] for id in (2, 3, 5)}
     assert two.nodes.connected(key, [3, 6, 99]) == heads
     assert two.nodes.connected(fold(ALICE.name), []).keys() == {2, 3, 5, 6}
@@ -334,7 +350,7 @@ def test_a_group_by_its_name(one: SqlStore, two: SqlStore) -> None:
     create(one, 2)
     tea = create(one, 3)
     name, number = tea.name, str(tea.number)
-    heads = two.nodes.heads([3], MAX_ID)
+    heads = two.nodes.heads([3])
     assert two.nodes.named(name) == two.nodes.named(name.upper()) == heads
     assert two.nodes.named(number) == heads
     for other in ("nothing", "99", "9" * 40, "no group"):
@@ -397,7 +413,7 @@ def test_a_group_that_was_removed(one: SqlStore, two: SqlStore) -> None:
     tea = create(one, 2)
     store_events(one, tea, tea.close(ALICE))
     assert not one.purge(2, 100)
-    assert two.nodes.heads([2], 1) == {}
+    assert two.nodes.heads([2]) == {}
     assert two.nodes.catch_up({2: 0}, 10) == {}
 
 

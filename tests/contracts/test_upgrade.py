@@ -266,16 +266,16 @@ def test_the_write_ahead_log_is_copied_too(database: Path) -> None:
 def test_an_upgrade_that_fails_in_the_middle(database: Path, version: str) -> None:
     """The error is one line. The database is unchanged, and the old version can still use it."""
     with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("CREATE INDEX members_key ON accounts (name)")
+        connection.execute("CREATE INDEX conversations_changed ON accounts (name)")
     before = dump(database)
     for _ in range(2):  # a second attempt fails in the same way
         line = fails(database)
         assert line.startswith("the database could not be upgraded and is unchanged: ")
-        assert "index members_key" in line
+        assert "index conversations_changed" in line
         assert dump(database) == before
     with closing(sqlite3.connect(database)) as connection, connection:
         stored = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        connection.execute("DROP INDEX members_key")
+        connection.execute("DROP INDEX conversations_changed")
     assert stored == (version,)
     assert stat.S_IMODE(database.stat().st_mode) == 0o600
     assert [path.name for path in database.parent.iterdir()] == [database.name]

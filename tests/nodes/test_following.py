@@ -9,11 +9,11 @@ from twisted.internet.task import Clock
 
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.following import IDLE_SECONDS, REFRESH_SECONDS
-from pyconchat.chat.id_blocks import LASTS_SECONDS
 from pyconchat.chat.leases import RENEW_SECONDS
-from pyconchat.domain.errors import NotSaved, Refused
+from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.group_state import GroupState
 from pyconchat.domain.names import Name, fold
+from pyconchat.domain.replies import EndWhy
 from pyconchat.domain.text import SafeText
 from pyconchat.files import FileSharing
 from tests.contracts.test_rights import files_in
@@ -240,6 +240,45 @@ def test_what_a_node_could_not_tell_is_read_by_the_others(cluster: Cluster) -> N
     assert bob.sees().count("two") == 1
 
 
+def test_a_lost_message_in_a_private_conversation_that_is_not_in_memory(cluster: Cluster) -> None:
+    """It is shown once nodes compare, although no bus was down."""
+    for nth, who in enumerate(PEOPLE):
+        cluster.person(nth, *who)
+    cluster.program(0, "alice", "password").does("/msg bob one")
+    cluster.settle(1)
+    cluster.nodes[1].chat.presence.sessions(fold("bob"))[0].end(EndWhy.STOPPING, "Bye.")
+    cluster.settle(LONG + REFRESH_SECONDS / 2)
+    bob = cluster.person(1, *PEOPLE[1])
+    cluster.settle(1)
+    bob.sees()
+    cluster.cut()
+    cluster.program(0, "alice", "password").does("/msg bob two")
+    cluster.settle(1)
+    assert "two" not in bob.sees()
+    cluster.settle(REFRESH_SECONDS + 1)
+    assert bob.sees().count("two") == 1
+
+
+def test_a_comparison_that_has_failed_is_repeated(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has found is not taken for known."""
+    alice, bob = cluster.group_of_two()
+    cluster.settle(1)
+    store = cluster.nodes[1].own_store.nodes
+
+    def fail(after: int) -> None:
+        monkeypatch.undo()
+        raise NotSaved("the database is away")
+
+    cluster.cut()
+    monkeypatch.setattr(store, "changed_accounts", fail)
+    alice.types("/topic cups")
+    bob.wire.loseConnection()
+    cluster.settle(2 * REFRESH_SECONDS + 2)
+    assert state(cluster, 1, "tea").topic == "cups"
+
+
 def test_a_failure_does_not_end_the_comparisons(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,25 +296,6 @@ def test_a_failure_does_not_end_the_comparisons(
     alice.types("hello")
     cluster.settle(REFRESH_SECONDS + 1)
     assert "hello" in bob.sees()
-
-
-def test_ids_that_could_not_be_replaced_are_not_used(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The others look only for conversations with newer ids by then."""
-    chat, store = cluster.nodes[0].chat, cluster.nodes[0].own_store.nodes
-
-    def fail(count: int) -> int:
-        raise NotSaved("the database is away")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(store, "ids", fail)
-        cluster.settle(2 * LASTS_SECONDS)
-        with pytest.raises(Refused, match="busy"):
-            chat.conversations.new_id()
-    first = store.ids(1)
-    cluster.settle(2)
-    assert chat.conversations.new_id() > first
 
 
 @pytest.mark.parametrize("followed", [True, False])

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pyconchat.domain.stored import (
         AccountState,
         Caught,
+        ChangedHead,
         DirectFiles,
         NodeRecord,
         Online,
@@ -81,10 +82,15 @@ class INodeStore(Interface):
     def ids(count: int) -> int:
         """Return the first of *count* new ids of conversations, which no other node gets."""
 
-    def heads(ids: Collection[int], above: int) -> dict[int, int]:
-        """Return the heads of *ids*, and of all conversations with greater ids than *above*.
+    def heads(ids: Collection[int]) -> dict[int, int]:
+        """Return the heads of the conversations *ids*. Those that do not exist are left out."""
 
-        Those that do not exist are left out.
+    def changes(since: int | None) -> tuple[int, list[ChangedHead]]:
+        """Return the heads that were moved after the answer with the number *since*.
+
+        And the number of this answer. With None, that is all: no head is returned. Everything that
+        is committed later is in the answer to the returned number; something earlier may be there
+        again, and is everything if the database has gone back to an earlier state.
         """
 
     def connected(key: Key, ids: Collection[int]) -> dict[int, int]:
