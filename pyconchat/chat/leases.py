@@ -6,7 +6,7 @@ there, and ends the memberships of its guests. What the bus loses is read from t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import INodeStore, IThreads
 from pyconchat.chat.memory import Memory
-from pyconchat.chat.online_elsewhere import AwayNotice, OnlineElsewhere, PresenceNotice
+from pyconchat.chat.online_elsewhere import OnlineElsewhere, PresenceNotice
 from pyconchat.chat.session_registry import SessionRegistry
 from pyconchat.domain.accounts import Account, is_guest_party
 from pyconchat.domain.errors import LeaseLost, NotSaved
@@ -58,7 +58,7 @@ class Leases:
         nodes: INodeStore,
         threads: IThreads,
         reactor: IReactorTime,
-        tell: Callable[[PresenceNotice | AwayNotice], None],
+        tell: Callable[[PresenceNotice], None],
         settled: Callable[[], Awaitable[int]],
     ) -> None:
         self._name = name
@@ -81,7 +81,7 @@ class Leases:
         self._renewing = LoopingCall(self._renew)
         self._renewing.clock = reactor
         registry.watch_local(self._local)
-        registry.absences.watch(self._tell_absence)
+        registry.absences.watch(lambda account: self._note(account, 1))
 
     def start(self, node: int, online: Online) -> None:
         """Begin with the lease of *node*; *online* are those at other nodes."""
@@ -110,20 +110,20 @@ class Leases:
     def _local(self, account: Account, online: bool) -> None:
         """Note that the first session of *account* has begun here, or that the last one ended."""
         self._note(account, int(online))
+        if not online:
+            self.elsewhere.note_absence(account.key)
 
     def _note(self, account: Account, sessions: int) -> None:
+        """Note that *account* has *sessions* here, and whether it is away."""
         record = OnlineRecord(self.node, account.name, account.party, sessions)
+        absence = account.absence
+        if sessions and absence is not None:
+            away = absence.text[:MAX_AWAY_TEXT]
+            record = msgspec.structs.replace(record, away=away, away_at=absence.at)
         self._changes[account.party] = record
         if not self._storing:
             self._storing = True
             self._reactor.callLater(0, self._store)
-
-    def _tell_absence(self, account: Account) -> None:
-        absence = account.absence
-        if absence is None:
-            self._tell(AwayNotice(account.name, None, 0))
-        else:
-            self._tell(AwayNotice(account.name, absence.text[:MAX_AWAY_TEXT], absence.at))
 
     def dismissed(self, account: Account) -> None:
         """Give back the name of the guest *account*, whose session did not begin."""
@@ -145,8 +145,7 @@ class Leases:
 
         def stored(count: int) -> None:
             count -= len(changes)
-            for first in range(0, len(changes), 3):  # a notice has at most 1 KiB
-                records = changes[first : first + 3]
+            for records in _parts(changes):
                 count += len(records)
                 self._tell(PresenceNotice(records, count))
 
@@ -274,3 +273,15 @@ class Leases:
     def _failed(self, failure: Any) -> None:
         if not isinstance(failure.value, NotSaved):
             self._log.failure("presence", failure)
+
+
+def _parts(records: Sequence[OnlineRecord]) -> Iterator[list[OnlineRecord]]:
+    """Divide *records*, in order, into what fits in a notice, which has at most 1 KiB."""
+    part: list[OnlineRecord] = []
+    for record in records:
+        if part and (len(part) == 3 or record.away or part[-1].away):
+            yield part
+            part = []
+        part.append(record)
+    if part:
+        yield part

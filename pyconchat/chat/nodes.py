@@ -26,7 +26,7 @@ from pyconchat.chat.interfaces import IBus, IBusListener, INodeStore, IStore, IT
 from pyconchat.chat.journal import Journal
 from pyconchat.chat.leases import Leases
 from pyconchat.chat.memory import Memory
-from pyconchat.chat.online_elsewhere import AwayNotice, PresenceNotice
+from pyconchat.chat.online_elsewhere import PresenceNotice
 from pyconchat.chat.pending import PendingDecision
 from pyconchat.chat.publisher import Publisher
 from pyconchat.chat.recovery import Recovery
@@ -72,7 +72,7 @@ class LossNotice(msgspec.Struct, frozen=True, tag="loss"):
     """Blocks were dropped before they were sent: everybody reads from the store what is new."""
 
 
-_decode = msgspec.json.Decoder(PresenceNotice | AccountNotice | AwayNotice | LossNotice).decode
+_decode = msgspec.json.Decoder(PresenceNotice | AccountNotice | LossNotice).decode
 
 
 class Nodes:
@@ -254,7 +254,7 @@ class Nodes:
 
     # Notices.
 
-    def _tell(self, notice: PresenceNotice | AccountNotice | AwayNotice | LossNotice) -> None:
+    def _tell(self, notice: PresenceNotice | AccountNotice | LossNotice) -> None:
         payload = msgspec.json.encode(notice)
         self.bus.tell(SERVER_TOPIC, encode_block(Notice(self._node.run, payload)))
 
@@ -281,8 +281,6 @@ class Nodes:
             return
         if isinstance(notice, AccountNotice):
             self._run(self.refresh(notice.key))
-        elif isinstance(notice, AwayNotice):
-            self.leases.elsewhere.heard_absence(notice)
         elif isinstance(notice, LossNotice):
             self.compare()
         else:

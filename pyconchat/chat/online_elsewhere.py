@@ -16,12 +16,12 @@ from pyconchat.chat.session_registry import SessionRegistry
 from pyconchat.domain.absence import Absence
 from pyconchat.domain.accounts import Account, is_guest_party
 from pyconchat.domain.errors import NotSaved, Refused
-from pyconchat.domain.names import Key, Name, fold
+from pyconchat.domain.names import Key, fold
 from pyconchat.domain.stored import NodeRecord, Online, OnlineRecord
 from pyconchat.domain.text import safe_line
 from pyconchat.net.waiters import Waiters
 
-__all__ = ["AwayNotice", "OnlineElsewhere", "PresenceNotice"]
+__all__ = ["OnlineElsewhere", "PresenceNotice"]
 
 
 class PresenceNotice(msgspec.Struct, frozen=True, tag="online"):
@@ -33,17 +33,6 @@ class PresenceNotice(msgspec.Struct, frozen=True, tag="online"):
 
     records: list[OnlineRecord]
     count: int = 0
-
-
-class AwayNotice(msgspec.Struct, frozen=True, tag="away"):
-    """*name* is away since *at* (milliseconds since the epoch) with *text*; None: is present.
-
-    The text has come over a bus, so it is safe for a terminal only when it was checked again.
-    """
-
-    name: Name
-    text: str | None
-    at: int
 
 
 class OnlineElsewhere:
@@ -110,14 +99,6 @@ class OnlineElsewhere:
             self._set(record)
             if self._reading:
                 self._meanwhile.append((record, notice.count))
-
-    def heard_absence(self, notice: AwayNotice) -> None:
-        """Take over that somebody at another node is away, or no longer."""
-        account = self._memory.accounts.get(notice.name)
-        if account is not None:
-            text = None if notice.text is None else safe_line(notice.text)
-            absence = None if text is None else Absence(text, notice.at)
-            self._registry.absences.changed_elsewhere(account, absence)
 
     def ended(self, record: OnlineRecord) -> None:
         """Take over that the lease of the node of *record* has ended."""
@@ -203,6 +184,7 @@ class OnlineElsewhere:
                 account = self._add_guest(record)
             if account is not None and not was_online and not quiet:
                 self._registry.elsewhere_changed(account, True)
+            self.note_absence(key)
             if known is None:
                 self._call_watchers(key)
         elif known is not None and known.party == record.party:
@@ -226,12 +208,12 @@ class OnlineElsewhere:
         if not others:
             del elsewhere[key]
         self._call_watchers(key)
+        self.note_absence(key)
         if any(each.party == record.party for each in others.values()):
             return
         account = self._memory.accounts.get(key)
         if account is None or account.party != record.party:
             return
-        self._registry.absences.changed_elsewhere(account, None)
         if not self._memory.presence.sessions(key):
             self._registry.elsewhere_changed(account, False)
             if not account.registered:
@@ -264,11 +246,29 @@ class OnlineElsewhere:
             return None
         return account
 
+    def note_absence(self, key: Key) -> None:
+        """Make the account *key*, if it has no session here, away if it is at all other nodes."""
+        account = self._memory.accounts.get(key)
+        if account is None:
+            return
+        records = self._memory.presence.elsewhere.get(key, _NOWHERE).values()
+        texts = [each.away for each in records if each.away is not None]
+        absence, known = None, account.absence
+        if texts and len(texts) == len(records):
+            # It has come over a bus: only what is checked again is safe for a terminal.
+            absence = Absence(safe_line(texts[0]), max(each.away_at for each in records))
+        if _what(absence) != _what(known):
+            self._registry.absences.changed_elsewhere(account, absence)
+
     def _call_watchers(self, key: Key) -> None:
         account = self._memory.accounts.get(key)
         if account is not None:
             for watcher in self._watchers:
                 watcher(account)
+
+
+def _what(absence: Absence | None) -> tuple[str, int] | None:
+    return None if absence is None else (absence.text, absence.at)
 
 
 _NOWHERE: Mapping[int, OnlineRecord] = {}

@@ -188,13 +188,16 @@ class NodeRecord(msgspec.Struct, frozen=True):
 class OnlineRecord(msgspec.Struct, frozen=True):
     """Somebody who has *sessions* sessions at *node*; *party* is `Account.party`.
 
-    The row of a guest ends with their session.
+    *away* is the text of who is away at that node since *away_at* (milliseconds since the epoch);
+    else None. The row of a guest ends with their session.
     """
 
     node: int
     name: Name
     party: str
     sessions: int
+    away: str | None = None
+    away_at: int = 0
 
 
 class Online(msgspec.Struct, frozen=True):

@@ -17,15 +17,17 @@ _FILLED = Key("")  # of a node's marker row, which is missing after the table wa
 
 _online = schema.online.c
 
-_VALUES = "VALUES (:key, :node, :name, :party, :sessions)"
+_VALUES = "VALUES (:key, :node, :name, :party, :sessions, :away, :away_at)"
 _ARRAYS = (  # in PostgreSQL, many rows take a fifth of the time of `_VALUES`
-    "SELECT key, CAST(:node AS integer), name, party, sessions FROM unnest(CAST(:key AS text[]),"
-    " CAST(:name AS text[]), CAST(:party AS text[]), CAST(:sessions AS integer[]))"
-    " AS new (key, name, party, sessions) WHERE true"
+    "SELECT key, CAST(:node AS integer), name, party, sessions, away, away_at"
+    " FROM unnest(CAST(:key AS text[]), CAST(:name AS text[]), CAST(:party AS text[]),"
+    " CAST(:sessions AS integer[]), CAST(:away AS text[]), CAST(:away_at AS bigint[]))"
+    " AS new (key, name, party, sessions, away, away_at) WHERE true"
 )
 _PUT = (
-    "INSERT INTO online (key, node, name, party, sessions) {} ON CONFLICT (key, node)"
-    " DO UPDATE SET name = excluded.name, party = excluded.party, sessions = excluded.sessions"
+    "INSERT INTO online (key, node, name, party, sessions, away, away_at) {}"
+    " ON CONFLICT (key, node) DO UPDATE SET name = excluded.name, party = excluded.party,"
+    " sessions = excluded.sessions, away = excluded.away, away_at = excluded.away_at"
 )
 _PUT_ARRAYS = text(_PUT.format(_ARRAYS))
 _DROP = text("DELETE FROM online WHERE key = :key AND node = :node")
@@ -52,7 +54,14 @@ class OnlineRows:
     def put(self, connection: Connection, node: int, here: Mapping[Key, OnlineRecord]) -> None:
         """Store the users *here* as online at *node*; replace rows that they have."""
         rows = [
-            {"key": key, "name": each.name, "party": each.party, "sessions": each.sessions}
+            {
+                "key": key,
+                "name": each.name,
+                "party": each.party,
+                "sessions": each.sessions,
+                "away": each.away,
+                "away_at": each.away_at,
+            }
             for key, each in here.items()
         ]
         if self._arrays and rows:
@@ -75,6 +84,11 @@ class OnlineRows:
     def read(self, connection: Connection, chosen: ColumnElement[bool]) -> list[OnlineRecord]:
         """Return the users online at the nodes for which the condition *chosen* is true."""
         columns = (_online.node, _online.name, _online.party, _online.sessions)
-        query = select(*columns).where(chosen, _online.key != _FILLED)
-        rows = connection.execute(query.order_by(_online.key, _online.node))
-        return [OnlineRecord(node, Name(name), party, count) for node, name, party, count in rows]
+        query = select(*columns, _online.away, _online.away_at)
+        query = query.where(chosen, _online.key != _FILLED)
+        return [
+            OnlineRecord(node, Name(name), party, count, away, at or 0)
+            for node, name, party, count, away, at in connection.execute(
+                query.order_by(_online.key, _online.node)
+            )
+        ]

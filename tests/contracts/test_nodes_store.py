@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import func, select, text, update
 
 from pyconchat.domain.decisions import (
@@ -219,6 +220,16 @@ def test_who_is_online_at_other_nodes(one: SqlStore, two: SqlStore) -> None:
     one.nodes.end()
     one.nodes.begin("one")
     assert seen(two) == []
+
+
+def test_who_is_away(one: SqlStore, two: SqlStore) -> None:
+    """Until their node stores that they are back."""
+    at_lunch = replace(here(ALICE.name), away="at lunch", away_at=AT)
+    one.nodes.set_online([at_lunch, here(BOB.name)])
+    found = two.nodes.online().records
+    assert [(each.away, each.away_at) for each in found] == [("at lunch", AT), (None, 0)]
+    one.nodes.set_online([here(ALICE.name)])
+    assert [each.away for each in two.nodes.online().records] == [None, None]
 
 
 def test_what_a_node_has_stored_is_counted(one: SqlStore, two: SqlStore) -> None:

@@ -102,3 +102,47 @@ def test_a_guest_whose_name_is_reserved_here(cluster: Cluster) -> None:
     assert chat.accounts.find("gus").party == "gus~1"
     assert chat.accounts.get("gil") is not None
     assert chat.presence.online(fold("gus"))
+
+
+def away(cluster: Cluster, node: int, name: str) -> str | None:
+    """Return the away text of *name* as the node with that number knows it."""
+    absence = cluster.nodes[node].chat.accounts.find(Name(name)).absence
+    return None if absence is None else absence.text
+
+
+def test_that_somebody_is_away_is_read_after_a_loss(cluster: Cluster) -> None:
+    """And that they are back."""
+    bob = cluster.person(1, "bob", "password")
+    cluster.settle()
+    cluster.cut()
+    bob.types("/away at lunch")
+    cluster.settle(4 * RENEW_SECONDS)
+    assert away(cluster, 0, "bob") == "at lunch"
+    bob.types("/away")
+    cluster.settle(4 * RENEW_SECONDS)
+    assert away(cluster, 0, "bob") is None
+
+
+def test_who_is_away_is_known_at_the_start(cluster: Cluster) -> None:
+    cluster.person(1, "bob", "password").types("/away at lunch")
+    cluster.settle()
+    cluster.add("c")
+    assert away(cluster, 2, "bob") == "at lunch"
+
+
+def test_who_is_away_at_one_of_two_nodes(tmp_path: Path, clock: Clock) -> None:
+    """Somebody is away while all sessions are."""
+    cluster = Cluster(tmp_path, clock, 3)
+    first, second = (cluster.person(node, "bob", "password") for node in (1, 2))
+    cluster.settle()
+    first.types("/away at lunch")
+    cluster.settle()
+    assert away(cluster, 0, "bob") is None
+    second.wire.loseConnection()
+    cluster.settle()
+    assert away(cluster, 0, "bob") == "at lunch"
+    assert away(cluster, 2, "bob") == "at lunch"
+    first.types("/away")
+    cluster.settle()
+    assert away(cluster, 2, "bob") is None
+    cluster.stop()

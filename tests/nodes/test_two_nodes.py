@@ -186,7 +186,10 @@ def test_an_away_text_of_another_node_is_safe_for_a_terminal(cluster: Cluster) -
     cluster.settle()
     nodes = cluster.nodes[0].chat.nodes
     assert nodes is not None
-    nodes.noticed(b'{"type":"away","name":"bob","text":"\\u001b[2Jgone","at":1}')
+    record = (
+        b'{"node":2,"name":"bob","party":"bob","sessions":1,"away":"\\u001b[2Jgone","away_at":1}'
+    )
+    nodes.noticed(b'{"type":"online","records":[%b]}' % record)
     alice.types("/whois bob")
     seen = alice.sees()
     assert "gone" in seen
