@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -22,9 +22,9 @@ RETRY_SECONDS = 1.0
 class Behind:
     """Reads missing entries: one read at a time, each for all conversations that wait.
 
-    *read* reads the entries after the numbers of conversations; *take* takes what was read.
-    *known* returns the number of the newest known entry of a conversation, or None if it is not in
-    memory.
+    *read* reads the entries after the numbers of conversations; *take* takes what was read, and
+    returns the conversations of which it could not. *known* returns the number of the newest known
+    entry of a conversation, or None if it is not in memory.
     """
 
     _log = Logger()
@@ -32,7 +32,7 @@ class Behind:
     def __init__(
         self,
         read: Callable[[Mapping[int, int]], Deferred[dict[int, Caught]]],
-        take: Callable[[Mapping[int, Caught]], None],
+        take: Callable[[Mapping[int, Caught]], set[int]],
         known: Callable[[int], int | None],
         reactor: IReactorTime,
     ) -> None:
@@ -42,6 +42,8 @@ class Behind:
         self._reactor = reactor
         self._missing: dict[int, int] = {}  # conversations, and the numbers that are known of them
         self._reading = False
+        self._unread: set[int] = set()  # those of which the last read has failed
+        self._refused: set[int] = set()  # those that were read, and could not be taken
         self._done = Waiters()  # for the end of the current reading
         self._done_later = Waiters()  # for that of the next one
 
@@ -50,11 +52,22 @@ class Behind:
         self._missing[id] = min(after, self._missing.get(id, after))
         self._read_next()
 
-    def when_read(self) -> Deferred[None]:
-        """Fire when everything that was added so far was read, or a read has failed."""
+    def when_read(self, ids: Collection[int] | None = None) -> Deferred[None]:
+        """Fire when everything that was added so far was read.
+
+        Fails with `NotSaved` if the conversations *ids* could not be read, or taken: what is in
+        memory of them is old. None: if any could not be read.
+        """
         if self._reading and self._missing:
-            return self._done_later.wait(False)
-        return self._done.wait(not self._reading)
+            reading = self._done_later.wait(False)
+        else:
+            reading = self._done.wait(not self._reading)
+        return reading.addCallback(lambda _: self._require(ids))
+
+    def _require(self, ids: Collection[int] | None) -> None:
+        failed = self._unread if ids is None else (self._unread | self._refused).intersection(ids)
+        if failed:
+            raise NotSaved(f"the conversation {min(failed)} could not be read")
 
     def _read_next(self) -> None:
         if self._reading or not self._missing:
@@ -71,16 +84,23 @@ class Behind:
         def failed(failure: Failure) -> None:
             if not isinstance(failure.value, NotSaved):
                 self._log.failure("entries of other nodes cannot be accepted", failure)
+            self._unread.update(wanted)
             for id, after in wanted.items():  # what was asked for later may begin later
                 self._missing[id] = min(after, self._missing.get(id, after))
             # Not at once: what fails every time must not be repeated in a tight loop.
             self._reactor.callLater(RETRY_SECONDS, self._read_next)
-            done(read=False)
+            done()
 
-        def done(_taken: object = None, read: bool = True) -> None:
+        def taken(refused: set[int]) -> None:
+            self._unread.difference_update(wanted)
+            self._refused = (self._refused - wanted.keys()) | refused
+            done()
+            self._read_next()
+            for id in refused:
+                self._reactor.callLater(RETRY_SECONDS, self.add, id, wanted[id])
+
+        def done() -> None:
             self._reading = False
             self._done.fire()
-            if read:
-                self._read_next()
 
-        self._read(missing).addCallback(self._take).addCallbacks(done, failed)
+        self._read(missing).addCallback(self._take).addCallbacks(taken, failed)

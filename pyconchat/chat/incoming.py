@@ -240,9 +240,9 @@ class Incoming:
         """
         self._behind.add(id, self.known(id) if after is None else after)
 
-    def when_read(self) -> Deferred[None]:
-        """Fire when all that is to be read by now was read, or could not be read."""
-        return self._behind.when_read()
+    def when_read(self, ids: Collection[int] | None = None) -> Deferred[None]:
+        """As `Behind.when_read`."""
+        return self._behind.when_read(ids)
 
     def _catch_up(self, after: Mapping[int, int]) -> Deferred[dict[int, Caught]]:
         versions = {id: self.version(id) for id in after}
@@ -265,25 +265,37 @@ class Incoming:
             else:
                 self.read(id)
                 del caught[id]
-        self._caught(caught)
+        for id in self._caught(caught):
+            self.read(id)
 
-    def _caught(self, caught: Mapping[int, Caught]) -> None:
+    def _caught(self, caught: Mapping[int, Caught]) -> set[int]:
+        """Take over what was read; return the conversations of which that has failed."""
+        failed: set[int] = set()
         for id, each in caught.items():
-            conversation = self._memory.conversations.get(id)
+            try:
+                self._take(id, each)
+            except Exception:  # it must not keep the others back
+                self._log.failure("conversation {id} cannot be taken over", id=id)
+                failed.add(id)
+        return failed
+
+    def _take(self, id: int, caught: Caught) -> None:
+        """Take over what was *caught* of the conversation *id*."""
+        conversation = self._memory.conversations.get(id)
+        if conversation is None:
+            conversation = self._states.add(id, caught)
             if conversation is None:
-                conversation = self._states.add(id, each)
-                if conversation is None:
-                    continue
-            else:
-                self._states.match(conversation, each, self.known(id))
-            entries, _ = self._new(id, each.entries, [None] * len(each.entries))
-            if entries:
-                self._show(id, entries)
-            self._box.remove(id, self.known(id))
-            if each.more:
-                self.read(id)
-            else:
-                self._advance(id)
+                return
+        else:
+            self._states.match(conversation, caught, self.known(id))
+        entries, _ = self._new(id, caught.entries, [None] * len(caught.entries))
+        if entries:
+            self._show(id, entries)
+        self._box.remove(id, self.known(id))
+        if caught.more:
+            self.read(id)
+        else:
+            self._advance(id)
 
     # Publishing.
 

@@ -227,7 +227,7 @@ class Nodes:
         for id, head in heads.items():
             if self.incoming.known(id) < head:
                 self.incoming.read(id, head - 1)
-        await self.incoming.when_read()
+        await self.incoming.when_read(heads)
 
     async def find_group(self, name: str) -> None:
         """Read the group *name*, if another node has just created it.
@@ -240,7 +240,7 @@ class Nodes:
         for id, head in found.items():
             self.incoming.read(id, head - 1)
         if found:
-            await self.incoming.when_read()
+            await self.incoming.when_read(found)
 
     async def know_group(self, id: int) -> None:
         """Read the state of the group *id*, unless it is followed. Raises `NotSaved`."""
@@ -249,7 +249,7 @@ class Nodes:
         heads = await self._journal.read_in_order(self._node.store.heads, [id])
         if self.incoming.known(id) < heads.get(id, 0):
             await self.incoming.refresh(heads)
-            await self.incoming.when_read()
+            await self.incoming.when_read([id])
         self.following.hold(id)  # whoever asks may ask again, or join
 
     # Notices.
@@ -309,7 +309,7 @@ class Nodes:
             await self.refresh(key)
         await self._comparing.read_accounts()
         self.incoming.read(SERVER)
-        await self.incoming.when_read()
+        await self.incoming.when_read([SERVER])
 
     # Failures.
 

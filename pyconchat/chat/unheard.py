@@ -37,7 +37,7 @@ class UnheardPrivate:
         conversation = self._memory.conversations.add_private(parties, id, after)
         if after < head:
             self._incoming.read(id)
-            await self._incoming.when_read()
+            await self._incoming.when_read([id])
         return conversation
 
     async def heard(self, id: int, key: Key, before: int) -> None:

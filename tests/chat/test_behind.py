@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
 from pyconchat.chat.behind import RETRY_SECONDS, Behind
 from pyconchat.domain.errors import NotSaved
@@ -21,10 +22,11 @@ class World:
 
     def __init__(self) -> None:
         self.clock = Clock()
+        self.refused: set[int] = set()  # conversations that cannot be taken
         self.reads: list[tuple[dict[int, int], Deferred[dict[int, Caught]]]] = []
         self.behind = Behind(
             self._read,
-            lambda caught: None,
+            self._take,
             {KNOWN: 40}.get,
             self.clock,  # type: ignore[arg-type]
         )
@@ -32,6 +34,9 @@ class World:
     def _read(self, missing: Mapping[int, int]) -> Deferred[dict[int, Caught]]:
         self.reads.append((dict(missing), Deferred()))
         return self.reads[-1][1]
+
+    def _take(self, caught: Mapping[int, Caught]) -> set[int]:
+        return self.refused & self.asked[-1].keys()
 
     @property
     def asked(self) -> list[dict[int, int]]:
@@ -76,18 +81,54 @@ def test_a_failed_read_is_repeated_from_the_first_entry(world: World) -> None:
     world.answers()
 
 
+def ended(world: World, name: str, said: list[str], ids: Collection[int] | None = None) -> None:
+    """Add *name* to *said* at the end of the wait for *ids*, with "not" if that has failed."""
+
+    def failed(failure: Failure) -> None:
+        failure.trap(NotSaved)
+        said.append(f"not {name}")
+
+    world.behind.when_read(ids).addCallbacks(lambda _: said.append(name), failed)
+
+
 def test_who_waits_for_the_end(world: World) -> None:
     """A read that was under way already does not count; a failure leaves nobody waiting."""
-    ended: list[str] = []
-    world.behind.when_read().addCallback(lambda _: ended.append("nothing to read"))
+    said: list[str] = []
+    ended(world, "nothing", said)
     world.behind.add(1, 10)
-    world.behind.when_read().addCallback(lambda _: ended.append("first"))
+    ended(world, "first", said)
     world.behind.add(2, 20)
-    world.behind.when_read().addCallback(lambda _: ended.append("second"))
-    assert ended == ["nothing to read"]
+    ended(world, "second", said)
+    ended(world, "other", said, [1])
+    assert said == ["nothing"]
     world.answers()
-    assert ended == ["nothing to read", "first"]
+    assert said == ["nothing", "first"]
     world.fails()
-    assert ended == ["nothing to read", "first", "second"]
+    assert said == ["nothing", "first", "not second", "other"]
+    said.clear()
+    ended(world, "still", said, [2])
     world.clock.advance(RETRY_SECONDS)
     world.answers()
+    ended(world, "read", said, [2])
+    assert said == ["not still", "read"]
+
+
+def test_what_cannot_be_taken_keeps_nothing_else_back(world: World) -> None:
+    """It is read again later; until then, only those fail who wait for it."""
+    said: list[str] = []
+    world.refused = {2}
+    for id in (1, 2):
+        world.behind.add(id, 10)
+    world.behind.add(3, 30)
+    world.answers()
+    ended(world, "one", said, [1])
+    world.answers()
+    ended(world, "all", said)
+    ended(world, "two", said, [1, 2])
+    assert said == ["one", "all", "not two"]
+    world.refused = set()
+    world.clock.advance(RETRY_SECONDS)
+    assert world.asked[2:] == [{2: 10}]
+    world.answers()
+    ended(world, "two", said, [2])
+    assert said[-1] == "two"
