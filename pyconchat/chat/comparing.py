@@ -153,6 +153,10 @@ class Comparing:
             if heads.get(id, seq) < seq:
                 self._log.critical("the database has lost entries of conversation {id}", id=id)
 
+    def has_accounts(self, revision: int) -> bool:
+        """Return whether the accounts are known as they were with that *revision*."""
+        return revision <= self._revision
+
     async def read_accounts(self) -> None:
         """Read the accounts that other nodes have changed. Raises `NotSaved`."""
         revision, keys = await self._journal.read_in_order(

@@ -75,7 +75,8 @@ class Following:
                     self._idle[id] = self._now()
             return
         following = self._bus.follow(topic)
-        following.addCallback(lambda _: self._read_private(key))
+        if not following.called:  # else the login reads what was told before, later than now
+            following.addCallback(lambda _: self._read_private(key))
         for conversation in self._memory.groups.connected_with(key):
             self._connected(key, conversation)
 

@@ -307,9 +307,12 @@ class Nodes:
         """Learn what is stored of the account *key*, and who was banned. Raises `NotSaved`."""
         if self.leases.elsewhere.is_guest(key):
             await self.refresh(key)
-        await self._comparing.read_accounts()
-        self.incoming.read(SERVER)
-        await self.incoming.when_read([SERVER])
+        revision, head = await self._journal.read_in_order(self._node.store.newest)
+        if not self._comparing.has_accounts(revision):
+            await self._comparing.read_accounts()
+        if self.incoming.known(SERVER) < head:
+            self.incoming.read(SERVER)
+            await self.incoming.when_read([SERVER])
 
     # Failures.
 

@@ -52,6 +52,13 @@ _NOW = {
 _nodes = schema.nodes.c
 _online = schema.online.c
 _changes = schema.account_changes.c
+_counters = schema.counters.c
+_conversations = schema.conversations.c
+
+_NEWEST = select(
+    select(_counters.value).where(_counters.name == "accounts").scalar_subquery(),
+    select(_conversations.head).where(_conversations.id == SERVER).scalar_subquery(),
+)
 
 
 @implementer(INodeStore)
@@ -147,10 +154,9 @@ class NodeStore:
         here = {key: each for key, each in newest.items() if each.sessions > 0}
         node = self._sharing.node
         with self._writer.transaction() as connection:
-            self._require_lease(connection)
+            count = self._count(connection, len(changes))
             self._online.put(connection, node, here)
             self._online.drop(connection, node, newest.keys() - here.keys())
-            count = self._count(connection, len(changes))
         for key in newest:
             self._here.pop(key, None)
         self._here |= here
@@ -192,7 +198,7 @@ class NodeStore:
             return last - count + 1
 
     def heads(self, ids: Collection[int]) -> dict[int, int]:
-        with self._writer.reading(READ_SECONDS) as connection:
+        with self._writer.lookup(READ_SECONDS) as connection:
             return catching_up.read_heads(connection, ids)
 
     def changes(self, since: int | None) -> tuple[int, list[ChangedHead]]:
@@ -200,11 +206,11 @@ class NodeStore:
             return catching_up.read_changes(connection, since)
 
     def connected(self, key: Key, ids: Collection[int]) -> dict[int, int]:
-        with self._writer.reading(READ_SECONDS) as connection:
+        with self._writer.lookup(READ_SECONDS) as connection:
             return catching_up.read_connected(connection, key, ids)
 
     def named(self, name: str) -> dict[int, int]:
-        with self._writer.reading(READ_SECONDS) as connection:
+        with self._writer.lookup(READ_SECONDS) as connection:
             return catching_up.read_named(connection, name)
 
     def catch_up(
@@ -220,18 +226,22 @@ class NodeStore:
     def changed_accounts(self, after: int) -> tuple[int, list[Key]]:
         changed = select(_changes.owner).where(_changes.revision > after)
         with self._writer.snapshot(READ_SECONDS) as connection:
-            counter = schema.counters.c
-            newest = select(counter.value).where(counter.name == "accounts")
+            newest = select(_counters.value).where(_counters.name == "accounts")
             revision: int = connection.execute(newest).scalar_one()
             owners = connection.scalars(changed.order_by(_changes.revision, _changes.owner))
             return revision, [Key(owner) for owner in owners]
+
+    def newest(self) -> tuple[int, int]:
+        with self._writer.lookup(READ_SECONDS) as connection:
+            revision, head = connection.execute(_NEWEST).one()
+            return revision, head
 
     def add_ticket(self, ticket: TicketRecord, seconds: float, most: int) -> None:
         with self._writer.transaction() as connection:
             self._tickets.add(connection, ticket, seconds, most)
 
     def ticket(self, digest: str) -> TicketRecord | None:
-        with self._writer.reading(READ_SECONDS) as connection:
+        with self._writer.lookup(READ_SECONDS) as connection:
             return self._tickets.find(connection, digest)
 
     def end_ticket(self, digest: str) -> None:
@@ -257,15 +267,20 @@ class NodeStore:
     def wrong_passwords(
         self, keys: Collection[str], seconds: float, most: int
     ) -> dict[str, list[float]]:
-        with self._writer.reading(READ_SECONDS) as connection:
+        with self._writer.lookup(READ_SECONDS) as connection:
             return self._wrong.ages(connection, keys, seconds, most)
 
     def _count(self, connection: Connection, more: int) -> int:
-        """Add *more* to the count of this node's online records; return it."""
+        """Add *more* to the count of this node's online records; return it.
+
+        Raises `LeaseLost` if the node has been removed. It is locked against that until the commit.
+        """
         adding = update(schema.nodes).where(*self._own())
         adding = adding.values(online_count=_nodes.online_count + more)
-        count: int = connection.execute(adding.returning(_nodes.online_count)).scalar_one()
-        return count
+        count = connection.scalar(adding.returning(_nodes.online_count))
+        if count is None:
+            raise _lost()
+        return int(count)
 
     def _own(self) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         return _nodes.id == self._sharing.node, _nodes.incarnation == self._incarnation

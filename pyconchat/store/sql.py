@@ -206,23 +206,23 @@ class SqlStore:
             return groups, state.read_server(connection) if SERVER in ids else None
 
     def cursors(self, owner: Key) -> list[CursorRecord]:
-        with self._writer.reading(READ_SECONDS) as connection:
+        with self._writer.lookup(READ_SECONDS) as connection:
             return state.read_cursors(connection, owner)
 
     def direct(self, parties: tuple[str, str]) -> tuple[int, int] | None:
-        with self._writer.reading(READ_SECONDS) as connection:
+        with self._writer.lookup(READ_SECONDS) as connection:
             return state.read_direct(connection, parties)
 
     def request_seq(self, key: RequestKey) -> int | None:
-        with self._writer.reading(READ_SECONDS) as connection:
+        with self._writer.lookup(READ_SECONDS) as connection:
             return request_keys.request_seq(connection, key)
 
     def token(self, digest: str) -> TokenRecord | None:
-        with self._writer.reading(READ_SECONDS) as connection:
+        with self._writer.lookup(READ_SECONDS) as connection:
             return state.read_token(connection, digest)
 
     def mentions(self, owner: Key) -> list[tuple[int, int]]:
-        with self._writer.reading(READ_SECONDS) as connection:
+        with self._writer.lookup(READ_SECONDS) as connection:
             return state.read_mentions(connection, owner)
 
     # Reading: any thread.

@@ -120,6 +120,9 @@ class INodeStore(Interface):
         An account has changed if `account` returns something else, apart from its times.
         """
 
+    def newest() -> tuple[int, int]:
+        """Return the newest revision of the accounts, and the head of the server's log."""
+
     def add_ticket(ticket: TicketRecord, seconds: float, most: int) -> None:
         """Store *ticket*, which is valid for so many *seconds*; 0: for ever.
 
