@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, create_engine, insert, make_url, select, text
 
 from pyconchat.domain.decisions import Decision, NewEntry, Register, SetPassword
@@ -340,3 +341,37 @@ def test_one_node_removes_another(store: SqlStore, engine: Engine, other: Connec
     assert store.nodes.expire().counts == {}
     other.rollback()
     assert store.nodes.expire().records == [OnlineRecord(99, BOB.name, "bob", 1)]
+
+
+# Round trips.
+
+
+def test_a_look_up_is_no_transaction(store: SqlStore) -> None:
+    """But what follows on the same connection is one, also after an error."""
+    with store._writer.lookup(1) as connection:
+        connection.execute(text("SELECT 1"))
+        assert status_of(connection) == TransactionStatus.IDLE
+    with pytest.raises(NotSaved), store._writer.lookup(1) as connection:
+        connection.execute(text("SELECT 1 / 0"))
+    for _ in range(2):
+        assert store.cursors(fold(ALICE.name)) == []
+        with store._writer.transaction() as connection:
+            connection.execute(text("SELECT 1"))
+            assert status_of(connection) == TransactionStatus.INTRANS
+
+
+def status_of(connection: Connection) -> int:
+    driver: Any = connection.connection.driver_connection
+    return int(driver.info.transaction_status)
+
+
+def test_waiting_for_earlier_decisions_is_no_transaction(store: SqlStore, engine: Engine) -> None:
+    """Nothing is written to the disk for it."""
+
+    def number() -> int:
+        with engine.begin() as connection:
+            return int(connection.execute(text("SELECT txid_current()")).scalar_one())
+
+    before = number()
+    assert store.commit([Decision(0), Decision(AT)]) == [[], []]
+    assert number() == before + 1

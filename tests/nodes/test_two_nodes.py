@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import pytest
+
 from pyconchat.domain.names import Name
 from tests.nodes.cluster import Cluster
 from tests.support.faulty_bus import NO_FAULTS
@@ -194,3 +198,26 @@ def test_an_away_text_of_another_node_is_safe_for_a_terminal(cluster: Cluster) -
     seen = alice.sees()
     assert "gone" in seen
     assert "\x1b" not in seen
+
+
+def test_a_login_reads_only_what_is_new(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If no account has changed, and nobody was banned, one question is enough."""
+    cluster.person(1, "bob", "password").types("/create tea open").wire.loseConnection()
+    cluster.program(1, "bob", "password").does("/quit")
+    cluster.settle(1)
+    store, calls = cluster.nodes[1].own_store, Counter[str]()
+
+    def count(where: object, name: str) -> None:
+        call = getattr(where, name)
+
+        def counted(*arguments: object) -> object:
+            calls[name] += 1
+            return call(*arguments)
+
+        monkeypatch.setattr(where, name, counted)
+
+    for name in ("newest", "changed_accounts", "account", "catch_up", "connected"):
+        count(store.nodes, name)
+    count(store, "cursors")
+    cluster.nodes[1].connect().types("bob", "password")
+    assert calls == {"newest": 2, "connected": 1, "cursors": 1}
