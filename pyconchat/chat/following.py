@@ -75,9 +75,11 @@ class Following:
                     self._idle[id] = self._now()
             return
         following = self._bus.follow(topic)
-        if not following.called:  # else the login reads what was told before, later than now
+        if not following.called:  # else the login reads what was told before
             following.addCallback(lambda _: self._read_private(key))
         for conversation in self._memory.groups.connected_with(key):
+            if conversation.id not in self._people:
+                self._follow(conversation.id, at_login=True)
             self._connected(key, conversation)
 
     def hold(self, id: int) -> None:
@@ -104,11 +106,13 @@ class Following:
         self._groups.setdefault(key, set()).add(conversation.id)
         self._idle.pop(conversation.id, None)
 
-    def _follow(self, id: int) -> None:
+    def _follow(self, id: int, at_login: bool = False) -> None:
+        """Follow the group *id*. A login reads its groups itself, later than now."""
         if id not in self._people:
             self._people[id] = set()
             following = self._bus.follow(conversation_topic(id))
-            following.addCallback(lambda _: self._read(id))
+            if not (at_login and following.called):
+                following.addCallback(lambda _: self._read(id))
 
     def _changed(self, conversation: Conversation, begins: bool) -> None:
         """Unfollow a conversation that was dropped from memory."""
