@@ -97,11 +97,13 @@ class Amending:
             if not lock.locked and self._locks.get(conversation.id) is lock:  # released in turn
                 del self._locks[conversation.id]
 
-    async def target_in_private(self, session: ISession, partner: Account, seq: int) -> Target:
+    async def target_in_private(
+        self, session: ISession, partner: Account, seq: int | None
+    ) -> Target:
         """As `target`, in the private conversation of *session* with *partner*."""
         conversation = await self._private.conversation(session.account, partner)
         if conversation is None:
-            raise no_such_message(seq)
+            raise _nothing_said() if seq is None else no_such_message(seq)
         return await self.target(session, conversation, seq)
 
     async def target(

@@ -18,6 +18,8 @@ from pyconchat.commands.arguments import MESSAGE, Arg, is_number, optional
 from pyconchat.commands.call import Call
 from pyconchat.commands.private import send_private
 from pyconchat.domain import amending
+from pyconchat.domain.amending import Room, Target
+from pyconchat.domain.direct import Direct
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, Quote
 from pyconchat.domain.names import fold
@@ -29,6 +31,8 @@ __all__ = [
     "EMOJI",
     "OR_LAST",
     "SEQ",
+    "before_answer",
+    "before_correction",
     "edit",
     "pin",
     "pin_lines",
@@ -59,6 +63,21 @@ SEQ = Arg("N", _seq, "Which message? Its number: ")
 OR_LAST = replace(optional(SEQ), fits=_is_meant_as_seq)
 CORRECTION = replace(MESSAGE, prompt_after=_correct_what)
 EMOJI = Arg("EMOJI", safe_line, "Which emoji? ", rest=True)
+
+
+async def before_correction(call: Call, seq: int | None = None) -> None:
+    """Raise `Refused` unless the caller may correct the message *seq*, or has a last one."""
+    call.require_voice()
+    said = await _target(call, seq)
+    amending.require_editable(_room(call), call.actor, said, call.chat.now())
+
+
+async def before_answer(call: Call, seq: int | None = None) -> None:
+    """Raise `Refused` unless the caller may speak, and the message *seq* can be answered."""
+    call.require_voice()
+    if seq is not None:
+        said = await _target(call, seq)
+        amending.require_answerable(_room(call), call.actor, said, call.chat.now())
 
 
 async def edit(call: Call, seq: int | None, text: SafeText) -> Reply:
@@ -95,7 +114,7 @@ async def reply(call: Call, seq: int, text: SafeText) -> Reply:
         return await send_private(call, partner, text, reply_to=seq)
     here = call.here()
     said = await call.chat.amending.target(call.session, here, seq)
-    amending.require_answerable(call.usable(), call.actor, said)
+    amending.require_answerable(call.usable(), call.actor, said, call.chat.now())
     done: Deferred[int] = Deferred()
     call.chat.posting.post(call.session, here, text, done, call.key, reply_to=seq)
     return Said(await done)
@@ -134,6 +153,18 @@ def pin_lines(
         for seq in conversation.group.pins
         if (quote := quotes.get(seq)) is not None
     ]
+
+
+async def _target(call: Call, seq: int | None) -> Target:
+    if isinstance(call.current, Private):
+        return await call.chat.amending.target_in_private(call.session, call.current.partner, seq)
+    return await call.chat.amending.target(call.session, call.here(), seq)
+
+
+def _room(call: Call) -> Room:
+    if isinstance(call.current, Private):
+        return Direct((call.account.key, call.current.partner.key))
+    return call.usable()
 
 
 async def _decide(call: Call, seq: int | None, rule: Rule) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pyconchat.commands.arguments import GROUP, Arg, first_word, optional
@@ -71,8 +72,16 @@ class Args:
                     return True
         return False
 
-    async def read(self, call: Call, rest: str) -> list[Any]:
+    async def read(
+        self,
+        call: Call,
+        rest: str,
+        before_asking: Callable[..., Awaitable[None]] | None = None,
+    ) -> list[Any]:
         """Return the values in *rest*; ask for missing ones.
+
+        Before each question, *before_asking* is called with the values that there are, and may
+        raise `Refused`.
 
         Raises `Refused` for a value that cannot be parsed, and `Cancelled` for an empty answer or
         a command as the answer.
@@ -88,6 +97,8 @@ class Args:
             if not typed:
                 typed = arg.default(call) or ""
             if not typed and arg.prompt:
+                if before_asking is not None:
+                    await before_asking(call, *values)
                 after = arg.prompt_after
                 typed = await call.ask(arg.prompt if after is None else after(values))
                 if call.current is None and arg.kind in _NAMING and _is_command_word(typed):

@@ -112,6 +112,12 @@ class Call:
         else:
             self.group()
 
+    def require_voice(self) -> None:
+        """Raise `Refused` unless the caller may write in the current place, and is not quiet."""
+        self.require_talk()
+        if not isinstance(self.current, Private):
+            self.usable().require_voice(self.actor, self.chat.now())
+
     async def conversation(self) -> Conversation | None:
         """Return the conversation of the current place, if the caller may read in it.
 

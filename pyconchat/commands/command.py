@@ -48,6 +48,8 @@ class Command:
     One that works *in_private* does so in private conversations, too, where nobody has more rights;
     if its arguments may name another place, *in_any_place*, it is refused at once only without
     arguments.
+    *before_asking* gets the arguments that were typed, and raises `Refused` if the command would be
+    refused whatever is answered; it is called before each question.
     With *shows_alone* it needs the right only with arguments: without them it shows the current
     state, or concerns only the caller. One that *ends* something, such as a membership, is never
     suggested for a mistyped name.
@@ -62,6 +64,7 @@ class Command:
     in_private: bool = False
     in_any_place: bool = False
     right: Right | None = None
+    before_asking: Callable[..., Awaitable[None]] | None = None
     shows_alone: bool = False
     ends: bool = False
     subject: str = ""
@@ -85,7 +88,7 @@ class Command:
         right = None if in_private else self.right
         if right is not None and not (self.shows_alone and not rest.strip()):
             right.require(call)
-        return await self.action(call, *await self.args.read(call, rest))
+        return await self.action(call, *await self.args.read(call, rest, self.before_asking))
 
     @property
     def help(self) -> CommandHelp:

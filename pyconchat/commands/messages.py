@@ -7,6 +7,7 @@ from pyconchat.commands.call import Call
 from pyconchat.commands.joining import desk
 from pyconchat.commands.people import away_text
 from pyconchat.commands.private import send_private
+from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import Action
 from pyconchat.domain.names import Name, fold
@@ -17,6 +18,23 @@ MAX_NAMED = 100
 """Maximum people that ``/ignore`` without arguments lists."""
 
 
+async def before_message(call: Call, name: Name | None = None) -> None:
+    """Raise `Refused` unless there is a person *name* to write to."""
+    if name is not None:
+        partner = call.services.accounts.find(name)
+        call.chat.private.require_partner(call.account, partner)
+
+
+async def before_reply(call: Call) -> None:
+    """Raise `Refused` unless there was a private message to answer."""
+    _correspondent(call)
+
+
+async def before_speaking(call: Call) -> None:
+    """Raise `Refused` unless the caller may speak in the current place."""
+    call.require_voice()
+
+
 async def msg(call: Call, name: Name, text: SafeText) -> Reply:
     """Send a private message."""
     return await send_private(call, call.services.accounts.find(name), text)
@@ -24,12 +42,7 @@ async def msg(call: Call, name: Name, text: SafeText) -> Reply:
 
 async def answer(call: Call, text: SafeText) -> Reply:
     """Send a private message to the person of the caller's last private message."""
-    partner = call.account.correspondent
-    if partner is None:
-        raise Refused(
-            Code.NO_SUCH_NAME, "Nobody is there to answer; /msg NAME TEXT writes to somebody."
-        )
-    return await send_private(call, partner, text)
+    return await send_private(call, _correspondent(call), text)
 
 
 async def query(call: Call, name: Name | None, text: SafeText | None) -> Reply | None:
@@ -88,3 +101,12 @@ async def unignore(call: Call, name: Name) -> Reply:
         raise Refused(Code.UNCHANGED, "You do not ignore {name}.", name=name)
     await call.services.registration.ignore(call.account, name, False)
     return Done(SafeText(f"You see again what {name} says."))
+
+
+def _correspondent(call: Call) -> Account:
+    partner = call.account.correspondent
+    if partner is None:
+        raise Refused(
+            Code.NO_SUCH_NAME, "Nobody is there to answer; /msg NAME TEXT writes to somebody."
+        )
+    return partner

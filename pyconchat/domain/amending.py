@@ -46,6 +46,7 @@ __all__ = [
     "quote_of",
     "react",
     "require_answerable",
+    "require_editable",
     "require_said",
     "unpin",
     "unsay",
@@ -97,19 +98,28 @@ class Room(Protocol):
 
 def edit(room: Room, by: Actor, target: Target, text: SafeText, now: int) -> list[GroupEvent]:
     """Decide that *by* corrects their message *target* to *text*, at *now* (milliseconds)."""
+    said = require_editable(room, by, target, now)
+    require_few_lines(text)
+    if text == said.text:
+        raise Refused(Code.UNCHANGED, "That is what it says already.")
+    return [Edit(target.seq, by.name, text, room.mentions_in(by, text))]
+
+
+def require_editable(room: Room, by: Actor, target: Target, now: int) -> Talk:
+    """Return the message *target*, which *by* may correct at *now* (milliseconds).
+
+    Raises `Refused` otherwise.
+    """
     room.require_member(by)
     room.require_voice(by, now)
     said = _said(target)
     if not target.own:
         raise Refused(
-            Code.NOT_YOURS, "#{seq} is of {sender}: you can edit only what you said yourself.",
+            Code.NOT_YOURS, "#{seq} is from {sender}: you can edit only your own messages.",
             seq=target.seq, sender=said.sender,
         )  # fmt: skip
     _require_new(target, now, "edit")
-    require_few_lines(text)
-    if text == said.text:
-        raise Refused(Code.UNCHANGED, "That is what it says already.")
-    return [Edit(target.seq, by.name, text, room.mentions_in(by, text))]
+    return said
 
 
 def unsay(
@@ -135,9 +145,7 @@ def unsay(
 
 def react(room: Room, by: Actor, target: Target, text: SafeText, now: int) -> list[GroupEvent]:
     """Decide that *by* reacts to *target* with the emoji *text*, at *now* (milliseconds)."""
-    room.require_member(by)
-    room.require_voice(by, now)
-    _said(target)
+    require_answerable(room, by, target, now)
     emoji = emoji_in(text)
     if emoji is None:
         raise Refused(Code.BAD_ARGUMENT, "A reaction is one emoji, such as 👍.")
@@ -149,9 +157,10 @@ def react(room: Room, by: Actor, target: Target, text: SafeText, now: int) -> li
     return [Reaction(target.seq, by.name, emoji)]
 
 
-def require_answerable(room: Room, by: Actor, target: Target) -> None:
-    """Raise `Refused` unless *target* is a message and *by* a member."""
+def require_answerable(room: Room, by: Actor, target: Target, now: int) -> None:
+    """Raise `Refused` unless *target* is a message, and *by* may speak at *now* (milliseconds)."""
     room.require_member(by)
+    room.require_voice(by, now)
     _said(target)
 
 

@@ -71,6 +71,34 @@ def test_a_number_alone_is_no_text(tea: Tea, typed: str, asked: str, answer: str
     assert shown == ([f"* alice corrected: {answer}"] if answer else ["* Cancelled."])
 
 
+@pytest.mark.parametrize(
+    ("typed", "refused"),
+    [
+        ("/edit", "You have sent no message here"),
+        ("/edit {bobs}", "is from bob"),
+        ("/edit 999", "no message #999"),
+        ("/reply 999", "no message #999"),
+        ("/reply 2", "#2 is no message"),
+        ("/react 2", "#2 is no message"),
+    ],
+)
+@pytest.mark.parametrize("in_private", [False, True])
+def test_nothing_is_asked_in_vain(tea: Tea, typed: str, refused: str, in_private: bool) -> None:
+    """What would be refused in any case is refused before the question for the text."""
+    tea.bob.types("/join tea", "hello", "/msg carol hello", "/query carol", "/react 1 👍")
+    tea.carol.types("/query bob" if in_private else "/join tea")
+    seq = 1 if in_private else numbers(tea.carol)["bob: hello"]
+    assert refused in str(tea.carol.types(typed.format(bobs=seq)))
+    assert tea.carol.peer.asked == []
+
+
+def test_a_number_in_an_answer_is_checked_before_the_next_question(tea: Tea) -> None:
+    """The text of an answer to a message that does not exist is not asked for."""
+    tea.alice.peer.answers = ["999"]
+    assert tea.alice.types("/reply") == ["* There is no message #999; /history has the numbers."]
+    assert tea.alice.peer.asked == ["Which message? Its number: "]
+
+
 @pytest.mark.parametrize("typed", ["9" * 19, "#" + "9" * 400, "0" * 30 + "1"])
 def test_a_number_that_no_message_can_have(tea: Tea, typed: str) -> None:
     """It is no text either: nothing is changed."""
@@ -99,7 +127,7 @@ def test_only_the_text_of_the_latest_edit_is_kept(tea: Tea) -> None:
 @pytest.mark.parametrize(
     ("typed", "refused"),
     [
-        ("/edit {bobs} mine", "of bob"),
+        ("/edit {bobs} mine", "from bob"),
         ("/edit {joined} mine", "no message"),
         ("/edit 999 mine", "no message #999"),
         ("/edit {own} mine", "says already"),

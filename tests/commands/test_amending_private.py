@@ -70,7 +70,7 @@ def test_answers_and_reactions(both: tuple[TestUser, TestUser]) -> None:
 @pytest.mark.parametrize(
     ("typed", "refused"),
     [
-        ("/edit 2 mine", "of bob"),
+        ("/edit 2 mine", "from bob"),
         ("/edit 99 mine", "no message #99"),
         ("/edit 3 mine", "says already"),
         ("/edit 1 mine", "a day old"),

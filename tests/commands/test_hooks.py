@@ -270,7 +270,7 @@ def test_messages_of_hooks_are_messages(tea: Tea) -> None:
     assert "broke the build" in str(tea.bob.types("/mentions"))
     tea.bob.types(f"/reply {seq} sorry")
     assert 'bob ↪ ci "@bob broke the build": sorry' in tea.alice.sees()
-    assert "you can edit only what you said" in str(tea.alice.types(f"/edit {seq} x"))
+    assert "you can edit only your own" in str(tea.alice.types(f"/edit {seq} x"))
     tea.alice.types(f"/pin {seq}", f"/unsay {seq}")
     assert "broke" not in str(tea.bob.types("/history"))
     assert fold("ci") not in find_group(tea.alice.chat, "tea").group.members

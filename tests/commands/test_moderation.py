@@ -120,6 +120,20 @@ def test_quiet_until_off(moderated: Tea) -> None:
     assert moderated.bob.types("/quiet carol off") == ["* carol is not quiet in tea."]
 
 
+@pytest.mark.parametrize(
+    "typed", ["/me", "/edit", "/edit {seq}", "/reply", "/reply {seq}", "/react {seq}", "/send"]
+)
+def test_quiet_members_are_not_asked(moderated: Tea, typed: str) -> None:
+    """What they may not say is refused before its text is asked for."""
+    moderated.carol.types("hi")
+    seq = len(moderated.carol.log())
+    moderated.bob.types("/quiet carol")
+    assert moderated.carol.types(typed.format(seq=seq))[-1] == (
+        "* You may read and not speak in tea until a moderator ends that."
+    )
+    assert moderated.carol.peer.asked == []
+
+
 def test_slow(moderated: Tea, clock: Clock) -> None:
     """All members get the pace; a message too soon is refused with the time to wait."""
     assert moderated.carol.types("/slow") == ["* tea is not slow."]

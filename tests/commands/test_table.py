@@ -253,7 +253,7 @@ def test_missing_arguments_are_asked_and_an_empty_answer_cancels(
     alice.types(f"/claim {chat.accounts.claim_code}")  # so that she has every right
     for applicant in (visit("dave"), visit("erin")):  # two, so that none is the default
         applicant.types("/join tea")
-    alice.types("/ban frank", "/ban grace")
+    alice.types("/ban frank", "/ban grace", "hello", "/msg bob hi")
     log, groups = alice.log(), len(list(chat.groups))
     alice.peer.answers = [answer]
     assert alice.types(f"/{name}") == ["* Cancelled."]
