@@ -25,6 +25,9 @@ __all__ = ["HISTORY", "MAX_WORDS", "SEARCH", "history", "search"]
 DEFAULT_HISTORY = 20
 """Entries that ``/history`` shows without a number."""
 
+MAX_PAGES = 10
+"""Maximum readings for one answer to ``/history``, if those before had entries to hide."""
+
 MAX_MATCHES = 20
 """Maximum messages in one answer to ``/search``."""
 
@@ -95,16 +98,36 @@ async def history(call: Call, asked: _Asked | None) -> Reply:
     upto = conversation.published
     if asked.before is not None:
         upto = min(upto, await entry_at(call, conversation, asked.before) - 1)
-    after = max(0, upto - asked.most)
-    entries = await call.chat.reading.entries(call.session, conversation, after, upto, upto - after)
-    call.require_talk()  # again: reading takes time
-    key = call.account.key
-    readable = [each for each in entries if conversation.may_read(each.event, key)]
-    wanted = _not_ignored(call, readable)
+    wanted, after = await _last(call, conversation, upto, asked.most)
     shown = _fitting(wanted)
     more = shown[0].seq - 1 if len(shown) < len(wanted) else after
     next = SafeText(f"/history {asked.most} before {more + 1}{with_name}" if more else "")
     return Replayed(call.session.view_of(conversation), shown, more, next, asked.typed)
+
+
+async def _last(
+    call: Call, conversation: Conversation, upto: int, most: int
+) -> tuple[list[Entry], int]:
+    """Return the last *most* entries up to number *upto* that the caller sees.
+
+    With them, the number up to which the log goes on before them. There are fewer entries after
+    `MAX_PAGES` readings, of which the caller may not read the rest, or ignores the senders.
+    """
+    seen: list[Entry] = []
+    key = call.account.key
+    for _ in range(MAX_PAGES):
+        after = max(0, upto - most)
+        page = await call.chat.reading.entries(call.session, conversation, after, upto, most)
+        call.require_talk()  # again: reading takes time
+        readable = [each for each in page if conversation.may_read(each.event, key)]
+        seen = _not_ignored(call, readable) + seen
+        upto = after
+        if len(seen) >= most or not after:
+            break
+    if len(seen) > most:
+        seen = seen[-most:]
+        upto = seen[0].seq - 1
+    return seen, upto
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from pyconchat.chat.chat import Chat
+from pyconchat.commands.log import MAX_PAGES
 from pyconchat.testing import EPOCH, TestUser, make_chat
 from tests.support.groups import Tea, Visit
 
@@ -447,6 +448,27 @@ def test_ignoring_hides_earlier_messages(tea: Tea) -> None:
         "~ bob waves",
         "carol: green leaves",
     ]
+
+
+def test_history_counts_what_is_shown(tea: Tea) -> None:
+    """Messages of ignored people take no place in it: earlier ones of others are shown."""
+    tea.carol.types("one", "two")
+    tea.bob.types(*["three"] * 7)
+    tea.alice.types("/ignore bob")
+    shown = tea.alice.types("/history 1")
+    assert messages(shown) == ["carol: two"]
+    again = shown[0].rpartition(": ")[2]
+    assert again.startswith("/history 1 before ")
+    assert messages(tea.alice.types(again)) == ["carol: one"]
+
+
+def test_history_ends_after_many_hidden_messages(tea: Tea) -> None:
+    """A part of the log without anything to show is not read at once; the rest is offered."""
+    tea.carol.types("one")
+    tea.bob.types(*["two"] * MAX_PAGES)
+    tea.alice.types("/ignore bob")
+    (again,) = tea.alice.types("/history 1")
+    assert messages(tea.alice.types(again.rpartition(": ")[2])) == ["carol: one"]
 
 
 def test_ignoring_applies_to_missed_messages(tea: Tea, visit: Visit, clock: Clock) -> None:
