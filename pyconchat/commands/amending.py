@@ -21,7 +21,7 @@ from pyconchat.domain import amending
 from pyconchat.domain.amending import Room, Target
 from pyconchat.domain.direct import Direct
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import NO_TEXT, Quote
+from pyconchat.domain.events import NO_TEXT, GroupEvent, Quote
 from pyconchat.domain.names import fold
 from pyconchat.domain.replies import PinLine, Pins, Reply, Said
 from pyconchat.domain.text import SafeText, safe_line
@@ -70,6 +70,7 @@ async def before_correction(call: Call, seq: int | None = None) -> None:
     call.require_voice()
     said = await _target(call, seq)
     amending.require_editable(_room(call), call.actor, said, call.chat.now())
+    _require_meant(call, seq, said)
 
 
 async def before_answer(call: Call, seq: int | None = None) -> None:
@@ -167,7 +168,29 @@ def _room(call: Call) -> Room:
     return call.usable()
 
 
-async def _decide(call: Call, seq: int | None, rule: Rule) -> Reply:
+def _require_meant(call: Call, seq: int | None, said: Target) -> None:
+    """Refuse, once, to change the last message *said* of the place after one to somebody aside.
+
+    That one is probably meant: its text must not take the place of a message to a group.
+    """
+    if seq is not None or call.session.aside is None:
+        return
+    name, at = call.session.aside
+    if said.at < at:
+        call.session.aside = None
+        raise Refused(
+            Code.MOVED,
+            "Your last message went to {name}, in private: /query {name} first. To change your"
+            " last one here, send that again.",
+            name=name,
+        )
+
+
+async def _decide(call: Call, seq: int | None, amend: Rule) -> Reply:
+    def rule(room: Room, said: Target) -> list[GroupEvent]:
+        _require_meant(call, seq, said)
+        return amend(room, said)
+
     decides = call.chat.amending
     if isinstance(call.current, Private):
         partner = call.current.partner

@@ -37,12 +37,12 @@ async def before_speaking(call: Call) -> None:
 
 async def msg(call: Call, name: Name, text: SafeText) -> Reply:
     """Send a private message."""
-    return await send_private(call, call.services.accounts.find(name), text)
+    return await _send_aside(call, call.services.accounts.find(name), text)
 
 
 async def answer(call: Call, text: SafeText) -> Reply:
     """Send a private message to the person of the caller's last private message."""
-    return await send_private(call, _correspondent(call), text)
+    return await _send_aside(call, _correspondent(call), text)
 
 
 async def query(call: Call, name: Name | None, text: SafeText | None) -> Reply | None:
@@ -110,3 +110,12 @@ def _correspondent(call: Call) -> Account:
             Code.NO_SUCH_NAME, "Nobody is there to answer; /msg NAME TEXT writes to somebody."
         )
     return partner
+
+
+async def _send_aside(call: Call, partner: Account, text: SafeText) -> Reply:
+    """Send a private message, from wherever the caller is."""
+    sent = await send_private(call, partner, text)
+    here = call.current
+    if not (isinstance(here, Private) and here.partner is partner):
+        call.session.aside = (partner.name, call.chat.now())
+    return sent

@@ -54,6 +54,7 @@ class Session:
         "_services",
         "account",
         "active_at",
+        "aside",
         "awaiting",
         "away",
         "current",
@@ -79,6 +80,7 @@ class Session:
         self.starting = True
         self.marks = False
         self.away: SafeText | None = None
+        self.aside: tuple[Name, int] | None = None
         self.quitting = False
         self.quit_reason = SafeText("")
         self.subscriptions = Subscriptions(services, self)

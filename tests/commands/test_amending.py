@@ -99,6 +99,39 @@ def test_a_number_in_an_answer_is_checked_before_the_next_question(tea: Tea) -> 
     assert tea.alice.peer.asked == ["Which message? Its number: "]
 
 
+@pytest.mark.parametrize("line", ["/msg bob a secret", "/r a secret"])
+@pytest.mark.parametrize("typed", ["/edit the secret", "/edit", "/unsay"])
+def test_an_edit_after_a_private_message(tea: Tea, line: str, typed: str) -> None:
+    """The private message is meant, probably: that of the group is changed only if sent again."""
+    tea.bob.types("/msg alice hi")
+    tea.alice.types("for all")
+    tea.alice.chat.reactor.advance(1)  # type: ignore[attr-defined]
+    tea.alice.types(line)
+    tea.alice.peer.answers = ["the secret"]
+    assert tea.alice.types(typed) == [
+        "* Your last message went to bob, in private: /query bob first. To change your last one"
+        " here, send that again."
+    ]
+    assert tea.alice.peer.asked == []
+    assert "alice: for all" in numbers(tea.bob)
+    tea.alice.types(typed)
+    assert "alice: for all" not in numbers(tea.bob)
+
+
+def test_an_edit_after_a_later_message(tea: Tea) -> None:
+    """The last message is that of the group again; a number says which is meant."""
+    clock = tea.alice.chat.reactor
+    for lines in (["one"], ["/msg bob a secret"]):
+        tea.alice.types(*lines)
+        clock.advance(1)  # type: ignore[attr-defined]
+    seq = number(tea.alice, "alice: one")
+    assert tea.alice.types(f"/edit {seq} two") == ["* alice corrected: two"]
+    tea.alice.types("three")
+    assert tea.alice.types("/edit four") == ["* alice corrected: four"]
+    tea.alice.types("/query bob")
+    assert tea.alice.types("/edit the secret") == ["* alice corrected: the secret"]
+
+
 @pytest.mark.parametrize("typed", ["9" * 19, "#" + "9" * 400, "0" * 30 + "1"])
 def test_a_number_that_no_message_can_have(tea: Tea, typed: str) -> None:
     """It is no text either: nothing is changed."""

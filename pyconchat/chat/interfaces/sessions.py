@@ -110,6 +110,10 @@ class ISession(Interface):
     away = Attribute(
         "The away text, empty if no reason was given; None while the session is not away."
     )
+    aside = Attribute(
+        "To whom the last private message from another place went, and when, or None:"
+        " `tuple[Name, int] | None`, in milliseconds since the epoch."
+    )
     quitting = Attribute("True after `quit`.")
     quit_reason = Attribute("The `SafeText` that was given to `quit`.")
 
