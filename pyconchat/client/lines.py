@@ -28,7 +28,7 @@ from pyconchat.render.events import event_sentence, quoted
 from pyconchat.render.layout import lay_out
 from pyconchat.render.log_headings import history_heading, matches_heading, mentions_heading
 from pyconchat.render.replies import reply_lines
-from pyconchat.render.words import HOOK
+from pyconchat.render.words import HOOK, NAMED
 
 __all__ = ["Line", "LineFormatter", "Piece", "plain_text", "server_line"]
 
@@ -135,6 +135,8 @@ class LineFormatter:
         name: Piece = (f"name:{colour}", said.sender)
         label = _label(where, fold(said.sender) == self._reader, said.guest)
         pieces: list[Piece] = [*_time(event)]
+        if marked:
+            pieces.append(("mention", NAMED))  # for those who see no colours
         if isinstance(said, Action):
             pieces += [("", "~ "), name, *label, ("", " ")]
         else:

@@ -32,14 +32,11 @@ from pyconchat.render.events import event_sentence, quoted
 from pyconchat.render.layout import lay_out
 from pyconchat.render.log_headings import history_heading, matches_heading, mentions_heading
 from pyconchat.render.replies import reply_lines
-from pyconchat.render.words import HOOK
+from pyconchat.render.words import HOOK, NAMED
 
 __all__ = ["TextRenderer"]
 
 USUAL = Settings()
-
-NAMED = "» "
-"""Before a line that mentions the reader. No name begins with it."""
 
 BELL = "\a"
 

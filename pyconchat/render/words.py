@@ -6,6 +6,7 @@ from pyconchat.domain.text import SafeText
 
 __all__ = [
     "HOOK",
+    "NAMED",
     "age",
     "away_notes",
     "bracketed",
@@ -17,6 +18,10 @@ __all__ = [
 
 HOOK = " (hook)"
 """After the name of a hook. No name has a space in it."""
+
+
+NAMED = "» "
+"""Before a line that mentions the reader. No name begins with it."""
 
 
 def counted(count: int, thing: str, things: str = "") -> str:

@@ -125,6 +125,15 @@ def test_a_mention(formatter: LineFormatter, me: str) -> None:
     assert style_of(line, said["text"]) == "mention"
 
 
+def test_a_mention_without_colours(formatter: LineFormatter) -> None:
+    """It has the mark that it has at telnet and nc, after the time."""
+    formatter.me = "alice"
+    said = message(1, "look", mentions=["alice"])
+    action = event("action", text="waves", mentions=["alice"], **{"from": "bob"}) | {"seq": 2}
+    assert texts(formatter.event(said, "coffee", live=True)) == ["09:30 » bob (in tea): look"]
+    assert texts(formatter.event(action, "tea", live=False)) == ["09:30 » ~ bob waves"]
+
+
 @pytest.mark.parametrize("mentions", [[], ["bob", "malice"]])
 def test_no_mention(formatter: LineFormatter, mentions: list[str]) -> None:
     """A name in the text alone is none."""
@@ -144,7 +153,7 @@ def test_the_mentions_of_a_reader(formatter: LineFormatter) -> None:
     assert texts([heading, *lines]) == [
         "* … 1,200 older: /mentions 2 before tea 1",
         "09:30 #1 bob: alice?",
-        "09:30 #9 bob (in coffee): alice!",
+        "09:30 #9 » bob (in coffee): alice!",
     ]
     assert [line.rings for line in lines] == [False, False]
     assert style_of(lines[0], "alice?") == ""

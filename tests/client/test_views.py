@@ -61,7 +61,7 @@ def test_what_is_new(make_session: MakeSession) -> None:
         message(7, "alice?", "coffee", mentions=["alice"]),
     ]
     me.server.sends(*entries)
-    assert [line[6:] for line in me.sees()] == ["bob (in coffee): alice?"]
+    assert [line[6:] for line in me.sees()] == ["» bob (in coffee): alice?"]
     me.session.go("coffee")
     me.sees()
     request = history_asked(me)
@@ -72,7 +72,7 @@ def test_what_is_new(make_session: MakeSession) -> None:
     assert [line.removeprefix("09:30 ") for line in me.sees()] == [
         "* — 2 new in coffee, 1 for you, since Sat 09:30 —",
         "bob: beans?",
-        "bob: alice?",
+        "» bob: alice?",
         "bob: while it is read",
     ]
     assert coffee(me).unread == 0
@@ -110,7 +110,7 @@ def test_a_muted_group(make_session: MakeSession) -> None:
         message(2, "alice?", "coffee", mentions=["alice"]),
         event("requested", "coffee", name="dave", note="", guest=False) | {"seq": 3},
     )
-    assert [line[6:] for line in me.sees()] == ["bob (in coffee): alice?"]
+    assert [line[6:] for line in me.sees()] == ["» bob (in coffee): alice?"]
     assert (coffee(me).unread, coffee(me).mentions) == (3, 1)
     me.server.sends({"type": "muted", "group": "coffee", "muted": False})
     assert without_ids(history_asked(me))["line"] == "/history 3 before 4"
@@ -173,7 +173,7 @@ def test_the_only_group_after_a_login(make_session: MakeSession) -> None:
     assert shows_history(me, *entries) == [
         "* — 2 new in tea, 1 for you, since Sat 09:30 —",
         "bob: one",
-        "bob: alice!",
+        "» bob: alice!",
     ]
 
 
@@ -300,7 +300,7 @@ def test_read_on_another_device(make_session: MakeSession) -> None:
     assert me.server.receives() == []
     me.server.sends({"type": "read", "group": "coffee", "seq": 4})  # before the entries come
     me.server.sends(message(3, "alice", "coffee", mentions=["alice"]), message(5, "x", "coffee"))
-    assert me.sees() == ["09:30 bob (in coffee): alice"]
+    assert me.sees() == ["09:30 » bob (in coffee): alice"]
     assert coffee(me).unread == 1
 
 
