@@ -25,12 +25,14 @@ that person. ``/me``, ``/history``, ``/search`` and the commands for files work 
 ``1``, ``2`` and ``3`` are the menu: join a group, create a group, exit.
 
 Upper and lower case are the same in names. Arguments in brackets are optional. If another argument
-is missing, the server asks for it, if you may use the command. An empty answer cancels it. An
-answer that is itself a command, with its slash, cancels it too, and is executed instead; therefore
-a password cannot begin with a slash.
+is missing, the server asks for it, if you may use the command and what you have typed of it is
+valid. An empty answer cancels it. An answer that is itself a command, with its slash, cancels it
+too, and is executed instead; therefore a password cannot begin with a slash.
 
 An approval or a kick moves you while you may be typing. A line that is a command at one of the
-two places and a message at the other is then refused once; send it again to confirm it.
+two places and a message at the other is then refused once; send it again to confirm it. So are
+``/edit`` and ``/unsay`` without a number if your last message was private, by ``/msg`` or ``/r``
+from elsewhere: they would change the one before it, here.
 
 *admin* marks commands for the admin of the group, *moderator* commands for the admin and the
 moderators, and *operator* commands for the operators of the server, who can use them in any group.

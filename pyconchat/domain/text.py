@@ -159,9 +159,10 @@ def columns(text: str) -> int:
 
 def excerpt(text: SafeText) -> SafeText:
     """Return the start of *text*, in one line, with an ellipsis if it was cut."""
-    line = text.partition("\n")[0].replace("\t", " ").strip()
-    if line == text and columns(line) <= MAX_EXCERPT:
-        return text
+    first, line_end, _ = text.partition("\n")
+    line = first.replace("\t", " ").strip()
+    if not line_end and columns(line) <= MAX_EXCERPT:
+        return SafeText(line)
     kept, used = "", 0
     for grapheme in iter_graphemes(line[: MAX_EXCERPT * MAX_EMOJI]):
         used += columns(grapheme)

@@ -258,6 +258,13 @@ def test_guests_own_only_what_they_said_themselves(visit: Visit) -> None:
 # Answers.
 
 
+def test_a_quote_of_an_indented_message(tea: Tea) -> None:
+    """It is without the spaces, and without an ellipsis: no word was left out."""
+    tea.alice.types("   indented")
+    seq = number(tea.alice, "alice:    indented")
+    assert tea.alice.types(f"/react {seq} 👍") == ['* alice reacted 👍 to alice "indented"']
+
+
 def test_an_answer_quotes_the_start_of_the_message(tea: Tea) -> None:
     """Live, elsewhere, and in the history."""
     tea.alice.types(KETTLE)
