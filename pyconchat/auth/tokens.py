@@ -39,11 +39,17 @@ class Tokens:
         self._now = now
 
     async def issue(self, account: Account) -> str:
-        """Return a new token of *account*; "" for a guest. Raises `NotSaved`."""
+        """Return a new token of *account*; "" for a guest. Raises `Refused` or `NotSaved`.
+
+        It is refused if the tokens of the account have ended meanwhile: it may be newer than that.
+        """
         if not account.registered:
             return ""
-        token = secrets.token_urlsafe(TOKEN_BYTES)
+        token, proof = secrets.token_urlsafe(TOKEN_BYTES), account.proof
         await self._save([SaveToken(account.key, _digest(token))])
+        if account.proof != proof:
+            await self.end_one(token)
+            raise _ended()
         return token
 
     async def check(self, name: Name, token: str) -> Account:

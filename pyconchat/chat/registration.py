@@ -27,7 +27,7 @@ from pyconchat.domain.decisions import (
     Write,
 )
 from pyconchat.domain.errors import Code, Conflict, NotSaved, Refused
-from pyconchat.domain.names import Name, fold
+from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.password_rules import check_password
 from pyconchat.domain.refusals import name_in_use, not_saved
 from pyconchat.domain.replies import EndWhy
@@ -55,6 +55,7 @@ class Registration:
         self._hasher = hasher
         self._now = now
         self.nodes: Nodes | None = None  # set if this is one of several nodes
+        self._changing: set[Key] = set()  # accounts whose new passwords are being stored
 
     def add_guest(self, name: Name, network: str, replace: bool = False) -> Account:
         """Return a new guest account for somebody at *network*. Raises `Refused`.
@@ -165,14 +166,19 @@ class Registration:
         self._memory.admit(account.name)  # an operator may have banned the name since
         return account
 
-    async def change_password(self, session: ISession, password: str) -> None:
+    async def change_password(
+        self, session: ISession, password: str, proof: tuple[str, int]
+    ) -> None:
         """Register the guest of *session*, or change the password; end the other sessions.
 
-        Raises `Refused` or `NotSaved`.
+        *proof* is the account's, as of when the old password was checked. Raises `Refused` or
+        `NotSaved`.
         """
         account: Account = session.account
         asker = Asker(account.key, session.peer.network)
         password_hash = await self._hasher.hash(check_password(password), asker)
+        if account.proof != proof:  # another device was faster, and has ended this session
+            raise Refused(Code.WRONG_PASSWORD, "Your password was changed on another device.")
         await self.become_registered(session, password_hash, [])
 
     async def become_registered(
@@ -186,11 +192,17 @@ class Registration:
         account: Account = session.account
         was_registered = account.registered
         self._memory.require_present(account)
+        if account.key in self._changing:
+            raise Refused(Code.BUSY, "Another of your sessions is changing this; try again.")
         now = self._now()
-        if account.registered:
-            await self.save([SetPassword(account.key, password_hash), *more])
-        else:
-            await self._register_guest(account, password_hash, more)
+        self._changing.add(account.key)
+        try:
+            if account.registered:
+                await self.save([SetPassword(account.key, password_hash), *more])
+            else:
+                await self._register_guest(account, password_hash, more)
+        finally:
+            self._changing.discard(account.key)
         party = account.party
         account.register(password_hash, now)
         if party != account.party:

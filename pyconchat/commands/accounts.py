@@ -38,6 +38,7 @@ NO_PASSWORD = Arg("none", _none, rest=True)
 async def password(call: Call, none: str | None) -> Reply:
     """Register, or change the password; with *none*, let only keys log the caller in."""
     account, session = call.account, call.session
+    proof = account.proof
     if none is not None and not account.keys:
         raise Refused(Code.SELF, "Without a password you need a key: /key add takes one.")
     if account.registered and not account.password_hash:
@@ -57,7 +58,7 @@ async def password(call: Call, none: str | None) -> Reply:
         return Done(SafeText("You have no password any more: only your keys log you in."))
     was_guest = not account.registered
     new = await ask_new_password(call)
-    await call.services.registration.change_password(session, new)
+    await call.services.registration.change_password(session, new, proof)
     token = await call.services.tokens.issue(account) if session.peer.program else ""
     if was_guest:
         sentence = f"{account.name} is yours now: the password keeps it."

@@ -128,6 +128,14 @@ class Account:
         """Return whether the account exists beyond its connection."""
         return not self.actor.guest
 
+    @property
+    def proof(self) -> tuple[str, int]:
+        """Return what a login with the password rests on.
+
+        It changes with the password, and when the owner ends all sessions.
+        """
+        return self.password_hash, self.ended_at
+
     def key_of(self, blob: str) -> PublicKey | None:
         """Return the listed key *blob* (in Base64), or None."""
         return next((key for key in self.keys if key.blob == blob), None)

@@ -138,22 +138,23 @@ class NewKeyAccount:
 class ConnectionLogin:
     """The credentials of a connection whose user has proven to own *account*.
 
-    It was proven by the key *blob*, or by the password. They count until the key is removed, or the
-    password is changed.
+    It was proven by the key *blob*, or by the password. They count until the key is removed, the
+    password is changed, or the owner ends all sessions.
     """
 
     def __init__(self, account: Account, blob: str = "") -> None:
         self.account = account
         self.name = account.name
         self._blob = blob
-        self._password_hash = account.password_hash
+        self._proof = account.proof
 
     @property
     def counts(self) -> bool:
         """Return whether what was proven then would be accepted now."""
+        account, (_, ended_at) = self.account, self._proof
         if self._blob:
-            return self.account.key_of(self._blob) is not None
-        return self.account.registered and self.account.password_hash == self._password_hash
+            return account.key_of(self._blob) is not None and account.ended_at == ended_at
+        return account.registered and account.proof == self._proof
 
 
 @implementer(ISessionToken)

@@ -53,7 +53,8 @@ async def _register(client: Client, name: Name, password: str) -> ISession | Non
     session: ISession | None = None
     if client.registered:
         try:
-            await client.services.registration.change_password(client.login, password)
+            proof = client.account.proof
+            await client.services.registration.change_password(client.login, password, proof)
         except NotSaved:
             raise not_saved() from None
     else:

@@ -45,6 +45,7 @@ class Registration:
         self._wrong = 0
         self._sasl = ""  # pieces of an answer; " " before the first one
         self._session: ISession | None = None  # of a client that has authenticated by SASL
+        self._proof = ("", 0)  # what that rests on
 
     @property
     def authenticated(self) -> bool:
@@ -121,7 +122,7 @@ class Registration:
         """REGISTER: make the nick an account."""
         session = await register(self._client, message, self.authenticated)
         if session is not None:
-            self._session = session
+            self._authenticated_as(session)
 
     async def isupport(self, _message: Message) -> None:
         """ISUPPORT: what the server supports, also before the login is complete."""
@@ -177,7 +178,7 @@ class Registration:
             client.reply("903", "SASL succeeded.")
             await switch(client, session)
             return
-        self._session = session
+        self._authenticated_as(session)
         client.reply("900", f"{account}!{account}@pyconchat", account, f"You are {account}.")
         client.reply("903", "SASL succeeded.")
 
@@ -189,14 +190,24 @@ class Registration:
         if client.registered or self._negotiating or not client.nick or not client.user:
             return
         try:
-            if self._session is not None:  # since when its account may have been banned
-                client.services.memory.require_present(self._session.account)
+            if self._session is not None:
+                self._require_valid(self._session)
             session = self._session or await self._enter(Name(client.nick))
         except Refused as refused:
             self._turn_away(refused)
             return
         self._session = None
         await begin(client, session)
+
+    def _authenticated_as(self, session: ISession) -> None:
+        """Complete the login with *session*, as soon as the client is ready for that."""
+        self._session, self._proof = session, session.account.proof
+
+    def _require_valid(self, session: ISession) -> None:
+        """Raise `Refused` if *session* would have ended since, had it begun at once."""
+        self._client.services.memory.require_present(session.account)
+        if session.account.proof != self._proof:
+            raise Refused(Code.WRONG_PASSWORD, "That login has ended: connect again.")
 
     async def _enter(self, name: Name) -> ISession:
         """Return a session of *name*, by its password, or of a guest. Raises `Refused`."""

@@ -83,7 +83,7 @@ class JsonLogin:
             self._peer.end(EndWhy.TROUBLE, CANNOT_READ_LOG)
             raise PeerGone from None
         if not token:
-            with suppress(NotSaved):  # a program that has the password needs no token
+            with suppress(NotSaved, Refused):  # a program that has the password needs no token
                 token = await self._services.tokens.issue(session.account)
         self._session = session
         return self._answer(session, token)

@@ -14,8 +14,8 @@ from twisted.python.failure import Failure
 
 from pyconchat.domain.names import Key
 from pyconchat.domain.replies import EndWhy
-from tests.doors.test_cuts import MAX_STEPS, StepByStep
 from tests.support.irc import IrcServer
+from tests.support.stepwise import MAX_STEPS, StepByStep
 from tests.support.stores import quick_store
 
 LOGIN = "CAP REQ :labeled-response batch echo-message {caps}\r\n{pass_}NICK {nick}\r\n"
