@@ -1,4 +1,4 @@
-"""Absence: the away text of a person, and the senders who have got it."""
+"""Absence: the away text of a person, and the senders who have received it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pyconchat.domain.text import SafeText
 __all__ = ["MAX_TOLD", "Absence"]
 
 MAX_TOLD = 1000
-"""Maximum senders recorded for an absence; after more, the earliest gets the text again."""
+"""Maximum senders recorded for an absence; after more, the earliest receives the text again."""
 
 
 class Absence:
@@ -21,7 +21,7 @@ class Absence:
         self._told: dict[str, None] = {}
 
     def is_news_to(self, party: str) -> bool:
-        """Record that *party* (`Account.party`) gets the text; return whether it had not yet."""
+        """Record that *party* (`Account.party`) receives the text; return whether for the first time."""
         if party in self._told:
             return False
         if len(self._told) >= MAX_TOLD:

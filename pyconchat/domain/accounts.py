@@ -58,12 +58,12 @@ class Account:
     *ignores* maps the keys of ignored names to those names. *party* identifies the account in
     private conversations. *seen_at* is when it was last online, in milliseconds since the epoch,
     None if that is not known. *absence* is set while it is away. *operator* and *since* are as in
-    `Actor`. *muted* has the conversations of muted groups, *detached* of those that it has left at
-    the IRC door and is still a member of. *read_markers* has up to when it has read what its IRC
-    clients know as a target (folded), in milliseconds since the epoch.
-    While the account is online, *shown* has how far each conversation was shown on one of its
-    devices, and *named* the numbers of later entries that mention it, by conversation;
-    *mentions* has all of a guest's, as pairs of conversation and number.
+    `Actor`. *muted* has the conversations of muted groups, *detached* of groups that it has left at
+    the IRC door and is still a member of. *read_markers* has the times up to which it has read the
+    targets of its IRC clients (by folded name), in milliseconds since the epoch.
+    While the account is online, *shown* has the newest entry of each conversation that one of its
+    devices has displayed, and *named* the numbers of later entries that mention it, by
+    conversation; *mentions* has all mentions of a guest, as pairs of conversation and number.
     """
 
     # Weakly referenced by the rate limits of accounts.
@@ -142,7 +142,7 @@ class Account:
 
     @property
     def correspondent(self) -> Account | None:
-        """Return the account of the last private message, to or from; None if it is removed."""
+        """Return the partner in the last private message; None if that account is removed."""
         return None if self._correspondent is None else self._correspondent()
 
     def corresponds_with(self, other: Account) -> None:
@@ -158,7 +158,7 @@ class Account:
             self.mentions.append((conversation, seq))
 
     def show(self, conversation: int, seq: int) -> bool:
-        """Record that *conversation* was shown up to *seq*; return whether it was not before."""
+        """Record that *conversation* was displayed up to *seq*; return whether that is new."""
         if seq <= self.shown.get(conversation, 0):
             return False
         self.shown[conversation] = seq
@@ -169,11 +169,11 @@ class Account:
         return True
 
     def become_operator(self, operator: bool) -> None:
-        """Gain power over the whole server, or lose it (*operator* is False)."""
+        """Become an operator, or stop being one (*operator* is False)."""
         self.actor = Actor(self.name, self.actor.guest, operator, self.actor.since)
 
     def respell(self, name: Name) -> None:
-        """Change the case of a guest's name, who is in no group: groups have the names, too."""
+        """Change the case of the name of a guest in no group: groups have copies of the name."""
         self.name = name
         self.actor = Actor(name, self.actor.guest, self.actor.operator, self.actor.since)
 
@@ -332,7 +332,7 @@ class Accounts:
             for network in ban.networks:
                 self._banned_networks.setdefault(network, []).append(ban)
 
-    # What operators decide.
+    # Decisions of operators.
 
     def claim(self, by: Account, code: str) -> list[ServerEvent]:
         """Decide that *by*, who has typed the claim code, becomes the first operator."""
@@ -465,7 +465,7 @@ class Accounts:
             )
 
     def _ban_of(self, name: str, now: int) -> Ban | None:
-        """Return the ban of *name*, if there is one that has not ended."""
+        """Return the ban of *name* if it has not ended, else None."""
         ban = self.bans.get(fold(name))
         return ban if ban is not None and ban.lasts(now) else None
 

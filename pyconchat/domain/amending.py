@@ -77,7 +77,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Room(Protocol):
-    """What the rules need of the place of a message: `Group` and `Direct` have it."""
+    """What the rules need of a message's conversation: implemented by `Group` and `Direct`."""
 
     @property
     def members(self) -> Container[Key]:
@@ -93,7 +93,7 @@ class Room(Protocol):
         """Raise `Refused` unless *by* has the right *what*."""
 
     def mentions_in(self, by: Actor, text: SafeText) -> tuple[Name, ...]:
-        """Return whom *text*, which *by* says, mentions."""
+        """Return the members whom *text*, a message of *by*, mentions."""
 
 
 def edit(room: Room, by: Actor, target: Target, text: SafeText, now: int) -> list[GroupEvent]:
@@ -131,7 +131,7 @@ def unsay(
     """
     is_member = fold(by.name) in room.members
     if is_member:
-        _said(target)  # before the rights: that it was removed is no question of them
+        _said(target)  # before the rights: anybody may know that it was removed
     own_and_new = target.own and now - target.at < AMENDABLE and is_member
     if not own_and_new:
         try:
@@ -194,7 +194,7 @@ def unpin(group: Group, by: Actor, seq: int) -> list[GroupEvent]:
 
 
 def amended(event: AnyEvent, by: Edit | Unsay, seq: int) -> AnyEvent:
-    """Return the replacement of *event* after the entry *seq*, whose event is *by*.
+    """Return the replacement of *event* after the entry *seq*, which contains the event *by*.
 
     A removed message stays removed.
     """

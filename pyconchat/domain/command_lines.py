@@ -1,4 +1,4 @@
-"""CommandLines: what typed lines have of the command table, and how Tab completes them.
+"""CommandLines: find commands in typed lines, and complete them for Tab.
 
 The server has the table; a client gets it from the server, and adds its own commands.
 """
@@ -14,8 +14,8 @@ __all__ = ["CommandLines", "Offer"]
 POLICIES = ("open", "approval", "invite", "password")
 
 Offer = Callable[[str, str], Iterable[str]]
-"""Returns what an argument of a kind may be; the second argument is what is typed of it. Of the
-kind ``name``, it returns the names of people who may be addressed."""
+"""Returns the possible values of an argument of a kind; the second parameter is the typed part.
+For the kind ``name``, it returns the names of people who may be addressed."""
 
 
 class CommandLines:
@@ -31,7 +31,7 @@ class CommandLines:
         }
 
     def find(self, line: str, at_desk: bool) -> tuple[CommandHelp | None, list[str]]:
-        """Return the command in *line*, if it has one, and the words after it."""
+        """Return the command in *line*, or None, and the words after it."""
         words = line.split()
         if not words:
             return None, []
@@ -75,7 +75,7 @@ class CommandLines:
         return word, _beginning_with(word, choices)
 
     def _arguments(self, before: str, word: str, at_desk: bool, offer: Offer) -> Iterable[str]:
-        """Return what the argument at the end of *before* may be."""
+        """Return the possible values of the argument at the end of *before*."""
         command, words = self.find(before, at_desk)
         if command is None:
             return offer("name", word)

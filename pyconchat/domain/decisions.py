@@ -1,4 +1,4 @@
-"""Decision: what one request has decided, stored as one unit.
+"""Decision: the result of one request, stored as one unit.
 
 A decision has new entries for conversations, and writes to the tables that no log explains
 (accounts, read cursors, ignore lists, tokens). The journal commits many decisions in one
@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 SERVER = 1
-"""Id of the server's own conversation: what operators do, delivered to everybody."""
+"""Id of the server's own conversation: acts of operators, delivered to everybody."""
 
 OPEN_END = 2**62
 """`upto` of a cursor that has no end: the membership lasts."""
@@ -125,7 +125,7 @@ class MarkRead(msgspec.Struct, frozen=True):
 class MoveCursor(msgspec.Struct, frozen=True):
     """*owner* has received all entries up to *read*, on the cursor that ends at *upto*.
 
-    Those up to *shown* were shown to them. Neither number ever decreases.
+    Entries up to *shown* were displayed to them. Neither number ever decreases.
     """
 
     owner: Key
@@ -188,7 +188,7 @@ class UseKey(msgspec.Struct, frozen=True):
 
 
 class MoveKeys(msgspec.Struct, frozen=True):
-    """Move request keys and tickets from the guest *old* to the account *new*, its successor."""
+    """Move request keys and tickets from the guest *old* to the account *new* that replaces it."""
 
     old: str
     new: str

@@ -110,15 +110,15 @@ class BadField(Refused):
 
 
 class NotSaved(Exception):
-    """A decision could not be stored, so nobody has seen it."""
+    """A decision could not be stored, so it was not published."""
 
 
 class TimedOut(NotSaved):
-    """A read was ended at its deadline, or because nobody waits for it any more."""
+    """A read timed out, or was cancelled because its requester has disconnected."""
 
 
 class Unknown(NotSaved):
-    """The answer to a commit was lost: what it should have stored may be stored."""
+    """The answer to a commit was lost: its decisions may or may not be stored."""
 
 
 class LeaseLost(NotSaved):
@@ -130,4 +130,4 @@ class Conflict(Exception):
 
 
 class PeerGone(Exception):
-    """The peer has disconnected while it was asked something, or before it was answered."""
+    """The peer disconnected before it answered a question, or before it got an answer."""

@@ -416,7 +416,7 @@ class FileRemoved(Event, frozen=True, tag="removed"):
 
 
 class ServerKicked(Event, frozen=True, tag="server-kicked"):
-    """An operator ended all sessions of *name*, who may log in again."""
+    """An operator ended all sessions of *name*; they may log in again."""
 
     name: Name
     by: Name
@@ -424,7 +424,7 @@ class ServerKicked(Event, frozen=True, tag="server-kicked"):
 
 
 class ServerBanned(Event, frozen=True, tag="server-banned"):
-    """An operator ended all sessions of *name*, who cannot log in again.
+    """An operator ended all sessions of *name*; they cannot log in again.
 
     No guest may log in from the *networks*, those of a guest who is banned. *until* is as in
     `MemberBanned`.
@@ -551,7 +551,7 @@ def about(event: AnyEvent) -> int:
 
 
 def subject(event: AnyEvent) -> Name | None:
-    """Return whom *event* is about. That person reads another sentence than everybody else."""
+    """Return the person whom *event* is about, who reads another sentence than everybody else."""
     match event:
         case GroupCreated(by=by):
             return by
@@ -609,7 +609,7 @@ def subject(event: AnyEvent) -> Name | None:
 
 
 def actor(event: AnyEvent) -> Name | None:
-    """Return who has caused *event*, if that is in it."""
+    """Return the author of *event*; None if the event does not record one."""
     if isinstance(event, Talk | TagsSent):
         return event.sender
     by: Name | None = getattr(event, "by", None)
@@ -622,7 +622,7 @@ def is_for_members(event: AnyEvent) -> bool:
 
 
 def is_of_gone_guest(event: AnyEvent) -> bool:
-    """Return whether *event* ends a membership, request or invitation of a guest who has gone.
+    """Return whether *event* ends a membership, request or invitation of a disconnected guest.
 
     Another guest may have the name already; *event* is not about them.
     """
@@ -654,8 +654,8 @@ NOT_FOR_NEWCOMERS: tuple[type[AnyEvent], ...] = (
     *(MemberJoined, MemberLeft),
     *(JoinRequested, RequestWithdrawn, JoinRejected),
 )
-"""The events of its past that a group does not show to newcomers: who came and went, and the
-requests, of which they could see only their own."""
+"""The past events of a group that are hidden from newcomers: joins, leaves and requests (of which
+members see only their own)."""
 
 
 def is_coming_or_going(event: AnyEvent, reader: Key) -> bool:

@@ -80,7 +80,7 @@ class Group(Moderation):
             self.take_turn(by, now)
 
     def mentions_in(self, by: Actor, text: SafeText) -> tuple[Name, ...]:
-        """Return the members whom *text*, which *by* says, mentions."""
+        """Return the members whom *text*, a message of *by*, mentions."""
         return self._names.find(text, self.members, self.version, by.name)
 
     def change_policy(self, by: Actor, policy: Policy, hash: str = "") -> list[GroupEvent]:
@@ -180,7 +180,7 @@ class Group(Moderation):
     def post_by_hook(self, hook: Hook, text: SafeText, now: int) -> Message:
         """Decide that a program posts *text* at the address of *hook*.
 
-        A slow group does not slow it down: it is the admin's, who is not slowed down either.
+        It is exempt from the limit of a slow group, as the admin is, to whom it belongs.
         """
         if self.hooks.get(fold(hook.name)) != hook:
             raise no_such_hook()

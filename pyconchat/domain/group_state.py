@@ -118,7 +118,7 @@ class Pin(msgspec.Struct, frozen=True):
 
 
 class GroupState(msgspec.Struct):
-    """All that a group remembers. Each list is in the order in which its records were added.
+    """The stored state of a group. Each list is in the order in which its records were added.
 
     *admin* is None if the operators manage the group. A *temporary* group has never had a
     registered member. *last_file* and *last_code* are the highest numbers that a file and an invite
@@ -199,7 +199,7 @@ class LiveState:
         return cls(id, _first_state(event), version=1)
 
     def discard(self) -> None:
-        """Close the group, which could not be stored."""
+        """Close the group, because it could not be stored."""
         self.closed = True
         self.members.clear()
 

@@ -1,6 +1,6 @@
 """Hooks: programs post to a group by HTTP, at a secret address, without an account.
 
-The name of a hook stands before its messages, so no account may have it, or one that looks like it.
+Messages of a hook begin with its name, so no account may have that name or one that looks like it.
 The token in the address is stored as its hash only: neither the log, nor an export, nor a backup
 lets anybody post. It has 128 random bits, so a fast hash is enough.
 """

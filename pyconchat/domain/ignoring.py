@@ -1,7 +1,7 @@
 """The effect of an ignore list: no text of an ignored person is shown.
 
 Their messages, edits, reactions, pins, files, hooks, topics, requests and invitations are hidden as
-a whole. Their decisions about rights (a kick, a ban, a rejection), and that they left, are one
+a whole. Their decisions about rights (a kick, a ban, a rejection), and their leaves, are one
 line, without their text. So are entries of others about their messages. Their bans of people who
 are no members are hidden, and the ends of their bans: these could be repeated for ever, in a group
 that the reader is not in.

@@ -1,4 +1,4 @@
-"""Invite codes: who has one joins the group, whatever its policy.
+"""Invite codes: with a code, a person can join the group, whatever its policy.
 
 A code is stored as its hash only: neither the log, nor an export, nor a backup lets anybody in. It
 has 80 random bits, so a fast hash is enough, and it has a shape of its own, so that it is never

@@ -116,7 +116,7 @@ class Membership(Rights):
         return self.policy is Policy.PASSWORD and not known
 
     def takes_code(self, by: Actor, now: int) -> bool:
-        """Return whether an invite code would let *by* in, who could not join just so."""
+        """Return whether *by* can join only with an invite code."""
         key = fold(by.name)
         known = key in self.members or key in self.invitations or self._banned_now(key, now)
         return self.policy is not Policy.OPEN and not known
@@ -181,7 +181,7 @@ class Membership(Rights):
     # Consequences of events outside the group.
 
     def forget(self, name: str, why: Why, reason: SafeText = NO_TEXT) -> list[GroupEvent]:
-        """Decide the end of all that *name* has here, when the server removes them.
+        """Decide the end of membership, request and invitation of *name*, whom the server removes.
 
         The server removes guests who disconnect, who may have given a *reason*, and banned people.
         """
@@ -216,7 +216,7 @@ class Membership(Rights):
         return "an operator of this server" if self.admin is None else f"its admin {self.admin}"
 
     def _banned_now(self, key: Key, now: int) -> Ban | None:
-        """Return the ban of *key*, if there is one that has not ended."""
+        """Return the ban of *key* if it has not ended, else None."""
         ban = self.bans.get(key)
         return ban if ban is not None and ban.lasts(now) else None
 
@@ -234,7 +234,7 @@ class Membership(Rights):
         )
 
     def _without(self, name: Name, end: GroupEvent, why: Why) -> list[GroupEvent]:
-        """Return *end*, which ends the membership of *name*, and its consequences.
+        """Return the event *end*, which ends the membership of *name*, and its consequences.
 
         The admin's successor is the moderator who has been one for the longest, else the member;
         without one, the operators manage the group. Only a temporary group passes to a guest, and

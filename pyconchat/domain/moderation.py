@@ -44,7 +44,7 @@ class Moderation(Membership):
     __slots__ = ()
 
     def kick(self, by: Actor, name: Name, reason: SafeText = NO_TEXT) -> list[GroupEvent]:
-        """Decide that *by* removes *name*, who may join again."""
+        """Decide that *by* removes *name*; they may join again."""
         self.require_right(by, "kick")
         member = self._member(name)
         if fold(member.name) == fold(by.name):
@@ -95,7 +95,7 @@ class Moderation(Membership):
         return [ban for ban in self.bans.values() if ban.lasts(now)]
 
     def quiet(self, by: Actor, name: Name, now: int, until: int | None = None) -> list[GroupEvent]:
-        """Decide that *by* makes the member or hook *name* quiet, or changes the end of that."""
+        """Decide that *by* makes the member or hook *name* quiet, or changes when that ends."""
         self.require_right(by, "quiet people")
         hook = self.hooks.get(fold(name))
         member = self._member(name) if hook is None else Member(hook.name)

@@ -117,7 +117,7 @@ def group_name(raw: str) -> Name:
 
 
 def group_number(name: str) -> int | None:
-    """Return the number that *name* stands for; None if it is not a number."""
+    """Return *name* as a number; None if it is not one."""
     return int(name) if name.isascii() and name.isdigit() and len(name) <= 9 else None
 
 

@@ -76,7 +76,7 @@ def key_of_blob(blob: bytes, comment: str = "") -> PublicKey:
 
 
 def key_of_line(line: str) -> PublicKey:
-    """Return the key in *line*, as it stands in a ``.pub`` file. Raises `BadKey`."""
+    """Return the key in *line*, a line of a ``.pub`` file. Raises `BadKey`."""
     type, _, rest = line.strip().partition(" ")
     data, _, comment = rest.strip().partition(" ")
     try:

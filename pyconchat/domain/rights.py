@@ -1,7 +1,7 @@
 """Rights: the permissions of each role in a group. All rights are on this page.
 
-The admin has all rights; moderators and operators, who may be the same people, have those listed
-here. In a group without an admin, operators have the admin's.
+The admin has all rights; moderators and operators, who may be the same people, have the rights
+listed here. In a group without an admin, operators have the admin's.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Actor(msgspec.Struct, frozen=True):
     since: int = 0
 
     def owns(self, file: SharedFile) -> bool:
-        """Return whether they own *file*. Guests own no files: another guest may get the name."""
+        """Return whether the author owns *file*. Guests own none: another guest may get the name."""
         return fold(file.by) == fold(self.name) and not file.guest and file.at >= self.since
 
 

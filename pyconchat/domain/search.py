@@ -1,7 +1,7 @@
 """Search: the words of messages, and queries for them.
 
-The index of the store has the *tokens* of a message. They find candidates; what a query really
-finds is decided here, by `Query.finds`, so that every database gives the same results.
+The index of the store has the *tokens* of a message. They find candidates; the results are
+chosen from them here, by `Query.finds`, so that every database gives the same results.
 
 Words are compared after compatibility composition and case folding (Unicode's NFKC_Casefold), and
 without the accents of Latin and Greek letters: ``STRASSE`` finds ``Straße``, ``cafe`` finds
@@ -42,7 +42,7 @@ _ELEMENT = regex.compile(
     regex.V1,
 )
 _DENSE_LETTER = regex.compile(rf"[[{_LETTER}]&&[{_DENSE}]]", regex.V1)
-# What makes no difference: accents of Latin and Greek letters, the diaeresis of the Cyrillic yo,
+# Ignored differences: accents of Latin and Greek letters, the diaeresis of the Cyrillic yo,
 # the points of Hebrew and Arabic, joiners and other invisible characters, variation selectors.
 _ACCENTS = re.compile(
     r"([a-z\u00df-\u02af\u0370-\u03ff\u1e00-\u1fff\u2c60-\u2c7f\ua720-\ua7ff])[\u0300-\u036f]+"
@@ -68,7 +68,7 @@ class Phrase(msgspec.Struct, frozen=True):
 
     @property
     def needle(self) -> str:
-        """Return what the folded text has, if it has the phrase."""
+        """Return the string that a folded text with the phrase contains."""
         begin = "" if _is_dense(self.elements[0]) else " "
         end = "" if self.prefix or _is_dense(self.elements[-1]) else " "
         return f"{begin}{' '.join(self.elements)}{end}"
@@ -119,7 +119,7 @@ class Query(msgspec.Struct, frozen=True):
 class Found(msgspec.Struct, frozen=True):
     """The newest *entries* that a search has found, oldest first.
 
-    Those before the entry *rest* were not searched; it is 0 if there are none.
+    Entries before *rest* were not searched; it is 0 if all were.
     """
 
     entries: list[Entry]
@@ -127,9 +127,9 @@ class Found(msgspec.Struct, frozen=True):
 
 
 def phrases(typed: str) -> tuple[Phrase, ...]:
-    """Return what is searched for: words, phrases in quotes, and prefixes with ``*``.
+    """Return the query in *typed*: words, phrases in quotes, and prefixes with ``*``.
 
-    Punctuation is left out, and what is repeated.
+    Punctuation and repetitions are left out.
     """
     found: dict[Phrase, None] = {}
     for quoted, star, word in _TYPED.findall(straight_quotes(typed)):
@@ -149,8 +149,9 @@ def straight_quotes(typed: str) -> str:
 def tokens(event: AnyEvent) -> str:
     """Return the tokens of *event* for the index, with spaces between them.
 
-    Empty if it is not to be found. SQLite removes an entry by the same tokens. So if they change,
-    a migration must empty the index, as 0016 does; then it is built anew.
+    The result is empty for an event that cannot be searched for. SQLite removes an entry by the
+    same tokens. So if they change, a migration must empty the index, as 0016 does; then it is
+    built anew.
     """
     if not isinstance(event, Message | Action):
         return ""

@@ -14,8 +14,8 @@ __all__ = ["Settings"]
 class Settings(msgspec.Struct, frozen=True):
     """The settings of an account, by the names that ``/set`` gives them.
 
-    *times*: each line begins with its time. *bell*: at telnet and nc, private messages and those
-    that mention the reader ring the bell. *joins*: joins and leaves of others are shown.
+    *times*: each line begins with its time. *bell*: at telnet and nc, private messages and
+    mentions of the reader ring the bell. *joins*: joins and leaves of others are shown.
     """
 
     times: bool = False

@@ -62,7 +62,7 @@ def find_file(files: Mapping[int, SharedFile], which: str) -> SharedFile | None:
 def names_of(files: Mapping[int, SharedFile]) -> dict[str, SharedFile]:
     """Return *files* by the names that they have in a folder, the oldest first.
 
-    Of several with one name the newest has it; the others have their number behind it.
+    Of several files with one name, the newest keeps it; the others get their number appended.
     """
     newest = {str(file.name): file for file in files.values()}
     named: dict[str, SharedFile] = {}

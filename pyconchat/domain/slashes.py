@@ -16,7 +16,7 @@ _FIRST = re.compile(r"\w+")
 def unescaped(line: str) -> str:
     """Return the message of *line*, which begins with ``//``: the text after the first slash.
 
-    With a space after the slashes it is a comment of a program, and a message as it stands.
+    With a space after the slashes it is a comment in program code, and the message is unchanged.
     """
     return line if line[2:3] in ("", " ", "\t") else line[1:]
 
@@ -25,7 +25,7 @@ def cannot_be_command(line: str, is_command: Callable[[str], bool]) -> bool:
     """Return whether *line*, which begins with one slash, is no command, even a mistyped one.
 
     Its first word is a path, such as ``/usr/bin``, or has a symbol after the slash. If it begins
-    with the name of a command even so, it is taken for that: it must not become public.
+    with the name of a command even so, it is treated as that command: it must not become public.
     """
     word = re.split(r"\s", line, maxsplit=1)[0][1:]
     if "/" not in word and not _SYMBOL.match(word):

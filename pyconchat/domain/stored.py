@@ -53,11 +53,11 @@ class TokenRecord(msgspec.Struct, frozen=True):
 
 
 class CursorRecord(msgspec.Struct, frozen=True):
-    """How much of a conversation somebody has received: all up to *read*, of those up to *upto*.
+    """Cursor of a reader: of the entries up to *upto*, those up to *read* were received.
 
     *head* is the number of the newest entry. *parties* are the two sides of a private
     conversation, None for a group, whose name is then *group*. Entries up to *shown*
-    were shown to the owner; *named* are the numbers of those after it that mention the owner.
+    were displayed to the owner; *named* are the numbers of later entries that mention the owner.
     """
 
     conversation: int
@@ -127,7 +127,7 @@ class Loaded(msgspec.Struct, frozen=True):
     """All that a server keeps in memory. *groups* are the open ones, by conversation id.
 
     *closed_files* are the files of closed groups that are still kept, *direct_files* those of
-    private conversations in which there ever were any.
+    private conversations that ever had any.
     """
 
     groups: dict[int, StoredGroup]
@@ -140,7 +140,7 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 class Caught(msgspec.Struct, frozen=True):
-    """The new *entries* of a conversation: those after the last known one, up to *head*, in order.
+    """The new *entries* of a conversation, after the last known one and up to *head*, in order.
 
     *group* is the state at *head*, None unless it is a group whose version was not known. *parties*
     are those of a private conversation, else None. Everything is read in one snapshot. If there are
@@ -177,7 +177,7 @@ class AccountState(msgspec.Struct, frozen=True):
 class NodeRecord(msgspec.Struct, frozen=True):
     """One of the servers (nodes) that share a database.
 
-    *count* is that of the `OnlineRecord`s that it has stored since it began, old ones included.
+    *count* is the number of `OnlineRecord`s that it has ever stored, including deleted ones.
     """
 
     id: int
@@ -201,7 +201,7 @@ class OnlineRecord(msgspec.Struct, frozen=True):
 
 
 class Online(msgspec.Struct, frozen=True):
-    """Who is online at some nodes, and the nodes' `NodeRecord.count` at that moment, by id."""
+    """The people online at some nodes, and each node's `NodeRecord.count` at that moment, by id."""
 
     counts: dict[int, int]
     records: list[OnlineRecord]

@@ -125,7 +125,7 @@ def safe_text(raw: str) -> SafeText:
         kept.append(char)
     if not visible:
         return SafeText("")
-    # Once more: what was removed may have stood between a letter and its mark.
+    # Once more: the removed characters may have separated a letter from its mark.
     return SafeText(unicodedata.normalize("NFC", "".join(kept)).strip("\n"))
 
 
@@ -140,7 +140,7 @@ def safe_line(raw: str) -> SafeText:
 def expand_tabs(line: str, before: str = "") -> str:
     """Return *line* with spaces up to the next tab stop for each tab.
 
-    *before* is what stands before it on the screen.
+    *before* is the text before it on the screen.
     """
     first, *others = line.split("\t")
     column = columns(before) + columns(first)

@@ -1,4 +1,4 @@
-"""What all replies have in common, and those of no subject of their own."""
+"""The base class of replies, and replies of no particular subject."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Where(msgspec.Struct, frozen=True, eq=False):
     """A conversation as a reader sees it.
 
     *group* is its name; for a private conversation it is None and *other* is the reader's
-    partner, *own* the reader's own name, and *guests* the keys of those of the two who are guests.
+    partner, *own* the reader's own name, and *guests* the keys of the parties that are guests.
     *here* is true if it is the reader's current place. Compared by identity, which is fast: each
     group has one instance for either value of *here*.
     """

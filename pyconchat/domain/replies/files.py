@@ -1,4 +1,4 @@
-"""Replies about files: those of a place, and tickets to transfer one."""
+"""Replies about files: the files of a conversation, and tickets for transfers."""
 
 from __future__ import annotations
 

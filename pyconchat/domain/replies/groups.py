@@ -1,4 +1,4 @@
-"""Replies about groups: which there are, what one is like, and who is in it."""
+"""Replies about groups: the list of groups, the state of one, and its members."""
 
 from __future__ import annotations
 

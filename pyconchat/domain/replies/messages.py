@@ -1,4 +1,4 @@
-"""Replies about messages: those that were just sent, and those in the log."""
+"""Replies about messages: confirmations of sent ones, and entries of the log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Said(BaseReply, frozen=True, tag="said"):
 class Sent(BaseReply, frozen=True, tag="sent"):
     """The private message to *other* is stored, as entry number *seq*.
 
-    *away* is the away text of *other*, if the reader has not got it yet; else None.
+    *away* is the away text of *other* if the reader has not received it yet, else None.
     """
 
     other: Name

@@ -1,4 +1,4 @@
-"""Replies about people: who is online, and who somebody is."""
+"""Replies about people: the people online, and the description of one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["PeopleOnline", "PersonIs", "PersonLine", "PresenceChanged"]
 
 
 class PersonLine(msgspec.Struct, frozen=True):
-    """A person who is online. *groups* are those that the reader is in, too.
+    """A person who is online. *groups* are the groups that they share with the reader.
 
     *away* is their away text; None if they are not away.
     """
@@ -35,7 +35,7 @@ class PeopleOnline(BaseReply, frozen=True, tag="who"):
 
 
 class PersonIs(BaseReply, frozen=True, tag="whois", kw_only=True):
-    """The person *name*. *groups* are those that the reader is in, too; *more* are not listed.
+    """The person *name*. *groups* are shared with the reader; *more* of them are not listed.
 
     *since* is when they registered, *seen* when they were last online, and *away_since* when they
     went away, with the away text *away*. These times, and *now*, are in milliseconds since the

@@ -1,4 +1,4 @@
-"""Replies about the reader's session and account: what was missed, settings, the end."""
+"""Replies about the reader's session and account: missed entries, settings, the end."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class OwnGroup(msgspec.Struct, frozen=True):
 
 
 class OwnGroups(BaseReply, frozen=True, tag="own-groups"):
-    """More groups of the reader, a program: those that did not fit into the answer to its hello.
+    """More groups of the reader, a program, that did not fit into the answer to its hello.
 
     *more* others follow.
     """
@@ -129,7 +129,7 @@ class Muted(BaseReply, frozen=True, tag="muted"):
 
 
 class ReadUpto(BaseReply, frozen=True, tag="read"):
-    """Another device of the reader has shown a conversation up to the entry *seq*.
+    """Another device of the reader has displayed a conversation up to the entry *seq*.
 
     The conversation is *group*, or the one with *other*.
     """
