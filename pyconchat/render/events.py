@@ -144,14 +144,14 @@ def _about_message(event: Amendment, quote: Quote | None) -> str:
 
 
 def _to_subject(event: AnyEvent, where: Where, at: int) -> str:
-    """Return the sentence for the subject. It names the group, which may not be the current one."""
+    """Return the sentence for the subject. It names the group: they may be in another one."""
     group = where.group
     match event:
         case MemberJoined(via=Via.APPROVAL, by=by):
             enter = "" if where.here else f" Enter it with /join {group}."
             return f"You are in {group}: {by} approved your request.{enter}"
         case MemberJoined() | MemberRegistered() | JoinRequested() | GroupCreated():
-            return ""  # they have the reply to their own command
+            return ""  # the subject has the reply to their own command
         case MemberLeft(why=Why.LEFT):
             return f"You have left {group}."
         case MemberLeft():
@@ -284,7 +284,7 @@ def _to_others(event: AnyEvent, where: Where, at: int) -> str:
         case MessageRemoved():
             return ""  # the entry of the removal has the sentence
         case TagsSent():
-            return ""  # only programs know what they mean
+            return ""  # only programs interpret tags
         case Edit() | Unsay() | Reaction() | Pinned() | Unpinned() | Message() | Action():
             raise AssertionError("these have no sentence here")
         case _:

@@ -30,7 +30,7 @@ def frame(payload: bytes, opcode: int = TEXT) -> bytes:
 
 
 class FramedJson(JsonRenderer):
-    """As `JsonRenderer`. A frame has whole lines, and is made once for all who get it."""
+    """As `JsonRenderer`. A frame has whole lines, and is made once for all its receivers."""
 
     def replay(self, entries: Sequence[Entry], where: Where, reader: Key, heading: str) -> bytes:
         lines = super().replay(entries, where, reader, heading)

@@ -125,7 +125,7 @@ class IrcRenderer:
         return f"@{tags[1:]} " if tags else ""
 
     def message(self, entry: Entry, where: Where, stamp: str = "") -> str:
-        """Return the lines of a message; *stamp* stands before its text."""
+        """Return the lines of a message; *stamp* precedes its text."""
         event = entry.event
         assert isinstance(event, Talk), "only messages and actions are talk"
         target = target_of(event.sender, where)
@@ -160,7 +160,7 @@ class IrcRenderer:
         client: Tags = (),
         id: bool = True,
     ) -> str:
-        """Return the tags of what *sender* did in *entry*, as they stand before its line."""
+        """Return the tags before the line of *entry*, an act of *sender*."""
         style = self._style
         tags = ""  # none but the client's need to be escaped
         if style.time:
@@ -208,7 +208,7 @@ def _batched(
 ) -> str:
     """Return *lines*, of which each begins with *head*, as a batch with *tags*, if several.
 
-    Its reference differs from all that the server gives to other batches.
+    Its reference differs from the server's references to other batches.
     """
     if len(lines) == 1:
         return f"{tags}{head}{lines[0][0]}\r\n"
@@ -222,13 +222,13 @@ def _batched(
 
 
 def _repeated(tags: Tags) -> Tags:
-    """Return those of *tags* that later lines of a message have, too: none, if they are long."""
+    """Return the *tags* that later lines of a message repeat: none, if they are long."""
     kept = tuple(each for each in tags if each[0] not in (REPLY, REACT))
     return kept if sum(len(name) + len(value) for name, value in kept) <= MAX_REPEATED else ()
 
 
 def target_of(sender: str, where: Where) -> str:
-    """Return to whom a message of *sender* went: its group, or one of the two in private."""
+    """Return the target of a message of *sender*: its group, or one party in private."""
     if where.other is None:
         return f"#{where.group}"
     own = where.own or where.other

@@ -1,7 +1,7 @@
 """Lines of the IRC protocol, as text: tags, sources, parameters, and texts that are too long.
 
-Everything here that came from a person is a valid name or a `SafeText`, so no field can begin a
-second line; `escaped` keeps a tag's value from becoming a second tag.
+Everything here that was typed by a person is a valid name or a `SafeText`, so no field can begin
+a second line; `escaped` prevents a tag's value from becoming a second tag.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ def escaped(value: str) -> str:
 
 
 def tagged(tags: Iterable[tuple[str, str]]) -> str:
-    """Return *tags* as they stand before a line; empty without any."""
+    """Return *tags* as the prefix of a line; empty without any."""
     parts = [f"{name}={escaped(value)}" if value else name for name, value in tags]
     return f"@{';'.join(parts)} " if parts else ""
 
 
 def source(name: str, user: str = "") -> str:
-    """Return the source of what *name* does."""
+    """Return the source of a line about an act of *name*."""
     return f"{name}!{user or name}@{HOST}"
 
 
@@ -98,8 +98,9 @@ def _minute(minutes: int) -> str:
 def text_lines(head: str, target: str, text: str, cuts: Sequence[int] = ()) -> Iterator[str]:
     """Yield *text* in pieces that fit into lines which begin with *head*; none is empty.
 
-    What came in one line, to *target*, goes out in one, even if the source makes it longer than
-    MAX_LINE. *cuts* are as in `Message`. Longer texts are cut at spaces, never inside a character.
+    Text that was received in one line, to *target*, is sent in one, even if the source makes it
+    longer than MAX_LINE. *cuts* are as in `Message`. Longer texts are cut at spaces, never inside
+    a character.
     """
     if len(text) <= SHORT and "\n" not in text and not cuts:
         yield text

@@ -103,8 +103,8 @@ _encoder = msgspec.json.Encoder()
 
 _DAY = 24 * 3600 * 1000  # milliseconds; a day of Unix time has no leap seconds
 
-# What programs see of an event, in this order, after the fields that all entries have. A field that
-# is not listed is never sent: a password's hash, a file's name on the server's disk.
+# The fields of an event that programs receive, in this order, after those of all entries. Fields
+# that are not listed are never sent: a password's hash, a file's name on the server's disk.
 _EVENT_FIELDS: Mapping[type[AnyEvent], Sequence[str]] = {
     TagsSent: ("sender", "tags"),
     MessageRemoved: ("sender", "by"),

@@ -1,4 +1,4 @@
-"""How a message of several lines, or with tabs, stands on a terminal."""
+"""The layout of a message of several lines, or with tabs, on a terminal."""
 
 from __future__ import annotations
 

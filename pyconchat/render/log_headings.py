@@ -1,4 +1,4 @@
-"""What stands above entries of the log that somebody has asked for."""
+"""The headings above requested entries of the log."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ __all__ = ["history_heading", "matches_heading", "mentions_heading"]
 def history_heading(found: bool, more: int, next: str, before: str, other: str | None) -> list[str]:
     """Return the lines above the history; *more* older entries are shown by the command *next*.
 
-    *before* is what was asked for, empty for the newest entries. *other* is the partner of a
-    private conversation.
+    *before* is the requested number or time, empty for the newest entries. *other* is the partner
+    of a private conversation.
     """
     privately = f" in private with {other}" if other is not None else ""
     nothing = (

@@ -1,4 +1,4 @@
-"""The lines about people: who is online, and who somebody is."""
+"""The lines about people: the people online, and the description of one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pyconchat.render.words import age, away_notes, bracketed, more_lines, with_
 __all__ = ["online_lines", "person_lines"]
 
 SHOWN_IDLE = 60
-"""Seconds without a line after which somebody is shown as idle."""
+"""Seconds without a line after which a person is displayed as idle."""
 
 
 def online_lines(reply: PeopleOnline) -> list[str]:
-    """Return the lines about who is online."""
+    """Return the lines about the people who are online."""
     return [
         f"Online{with_part(reply.part)}: {len(reply.people) + reply.more}",
         *map(_person, reply.people),

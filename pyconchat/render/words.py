@@ -56,7 +56,7 @@ def away_notes(text: SafeText | None) -> list[str]:
 
 
 def with_part(part: SafeText) -> str:
-    """Return the words for a list of only those names that have *part*."""
+    """Return the words for a list that has only the names containing *part*."""
     return f", with {part} in the name" if part else ""
 
 
