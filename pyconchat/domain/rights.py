@@ -63,7 +63,7 @@ class Actor(msgspec.Struct, frozen=True):
     since: int = 0
 
     def owns(self, file: SharedFile) -> bool:
-        """Return whether the author owns *file*. Guests own none: another guest may get the name."""
+        """Return whether they own *file*. Guests own no files: another guest may get the name."""
         return fold(file.by) == fold(self.name) and not file.guest and file.at >= self.since
 
 

@@ -255,7 +255,7 @@ def _to_others(event: AnyEvent, where: Where, at: int) -> str:
         case HookRemoved(name=name, by=by):
             return f"{by} removed the hook {name}."
         case AdminChanged(name=None):
-            return f"{group} has no admin now; the operators look after it."
+            return f"{group} has no admin now; the operators manage it."
         case AdminChanged(name=name, by=by):
             return f"{name} is the admin now{_appointed(by)}."
         case PolicyChanged(policy=policy, by=by):

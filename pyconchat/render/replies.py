@@ -108,7 +108,7 @@ def reply_lines(reply: Reply) -> list[str]:
         case Asked(group=group, admin=admin):
             return [
                 f"You asked to join {group}; its admin, {admin}, has to approve.",
-                f"The admin of {group}, {admin}, is not online; you will hear when it is decided.",
+                f"The admin of {group}, {admin}, is not online; you will be notified of the decision.",
             ]
         case Entered():
             return _entered(reply)
@@ -132,7 +132,7 @@ def reply_lines(reply: Reply) -> list[str]:
         case Roster():
             return roster_lines(reply)
         case AdminIs(group=group, admin=None):
-            return [f"{group} has no admin; the operators look after it.", *_moderators(reply)]
+            return [f"{group} has no admin; the operators manage it.", *_moderators(reply)]
         case AdminIs(group=group, admin=admin, online=online):
             first = f"The admin of {group} is {admin}, who is {presence(online)}."
             return [first, *_moderators(reply)]
@@ -201,7 +201,7 @@ def _entered(reply: Entered) -> list[str]:
         if reply.temporary:
             lines.append(_TEMPORARY)
     else:
-        admin = f"the admin is {reply.admin}" if reply.admin else "the operators look after it"
+        admin = f"the admin is {reply.admin}" if reply.admin else "the operators manage it"
         lines = [
             f"You are in {reply.group} (number {reply.number}):"
             f" {counted(reply.members, 'member')}, {reply.online} online;"

@@ -93,7 +93,7 @@ def test_an_applicant_learns_whether_the_admin_is_online(
         tea.alice.leaves()
     shown = dave.types("/join tea")
     assert shown[0] == "* You asked to join tea; its admin, alice, has to approve."
-    offline = "* The admin of tea, alice, is not online; you will hear when it is decided."
+    offline = "* The admin of tea, alice, is not online; you will be notified of the decision."
     assert shown[1:] == ([] if online else [offline])
 
 
@@ -690,7 +690,7 @@ def test_a_guest_does_not_inherit_the_group_of_a_registered_admin(visit: Visit, 
     alice.types("/policy approval", "keep this")
     dave.types("/join tea please")
     alice.types("/leave")
-    assert has(gus.sees(), "tea has no admin now; the operators look after it.")
+    assert has(gus.sees(), "tea has no admin now; the operators manage it.")
     gus.leaves()
     tea = group_named(chat, "tea")
     assert (tea.closed, tea.admin, [*tea.requests]) == (False, None, ["dave"])
