@@ -21,7 +21,7 @@ class Absence:
         self._told: dict[str, None] = {}
 
     def is_news_to(self, party: str) -> bool:
-        """Record that *party* (`Account.party`) receives the text; return whether it had not before."""
+        """Record that *party* (`Account.party`) receives the text; return whether it had not."""
         if party in self._told:
             return False
         if len(self._told) >= MAX_TOLD:

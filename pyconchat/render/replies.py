@@ -108,7 +108,7 @@ def reply_lines(reply: Reply) -> list[str]:
         case Asked(group=group, admin=admin):
             return [
                 f"You asked to join {group}; its admin, {admin}, has to approve.",
-                f"The admin of {group}, {admin}, is not online; you will be notified of the decision.",
+                f"The admin of {group}, {admin}, is not online; you will be notified.",
             ]
         case Entered():
             return _entered(reply)

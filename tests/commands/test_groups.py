@@ -93,7 +93,7 @@ def test_an_applicant_learns_whether_the_admin_is_online(
         tea.alice.leaves()
     shown = dave.types("/join tea")
     assert shown[0] == "* You asked to join tea; its admin, alice, has to approve."
-    offline = "* The admin of tea, alice, is not online; you will be notified of the decision."
+    offline = "* The admin of tea, alice, is not online; you will be notified."
     assert shown[1:] == ([] if online else [offline])
 
 

@@ -57,7 +57,7 @@ def test_moderators_answer_requests(moderated: Tea, visit: Visit) -> None:
     moderated.bob.leaves()
     moderated.carol.sees()
     dave = visit("dave")
-    assert "* The admin of tea, alice, is not online; you will be notified of the decision." in (
+    assert "* The admin of tea, alice, is not online; you will be notified." in (
         dave.types("/join tea")
     )
     bob = visit("bob", "password b")
