@@ -38,13 +38,13 @@ if TYPE_CHECKING:
 __all__ = ["amend", "quoted", "quotes", "target", "with_quotes"]
 
 MAX_SEARCHED = 2000
-"""Maximum entries in which somebody's last message is searched: a few milliseconds."""
+"""Maximum entries that are searched for somebody's last message: a few milliseconds."""
 
 _entries = schema.entries.c
 
 
 def amend(connection: Connection, index: SearchIndex, entries: Iterable[Entry]) -> bool:
-    """Change the rows that *entries*, which are stored now, are about; return whether any exist."""
+    """Change the rows that the new *entries* are about; return whether there are any."""
     changed = False
     for entry in entries:
         event = entry.event
@@ -81,7 +81,7 @@ def _amend(
 
 
 def _move_mentions(connection: Connection, seq: int, by: Entry, old: Talk, new: AnyEvent) -> None:
-    """Note whom the entry *seq* mentions since *by*, which made *new* of *old*."""
+    """Record the mentions of the entry *seq* since *by*, which replaced *old* by *new*."""
     before = old.mentions
     now = new.mentions if isinstance(new, Message | Action) else ()
     if gone := set(before).difference(now):
@@ -108,7 +108,7 @@ def with_quotes(
 
 
 def quoted(connection: Connection, conversation: int, entries: list[Entry]) -> list[Entry]:
-    """Return *entries* of *conversation*, with quotes in those that are about others."""
+    """Return *entries* of *conversation*, with quotes in the amendments and answers."""
     seqs = {
         about(event)
         for entry in entries
@@ -141,7 +141,7 @@ def quotes(connection: Connection, conversation: int, seqs: Sequence[int]) -> di
 def target(connection: Connection, conversation: int, seq: int | None, asker: Key) -> Target | None:
     """Return the entry *seq*, or the last message of *asker*, None if there is none.
 
-    In a private conversation, *asker* is one of the parties, whom nobody else can be.
+    In a private conversation, *asker* is a party, so no other account can have their name.
     """
     members, reactions = schema.members.c, schema.reactions.c
     conversations = schema.conversations.c

@@ -54,7 +54,7 @@ class Batch:
         self._versions: dict[int, int] = {}
         self._times: dict[int, int] = {}  # of the newest entries
         self._stale: set[int] = set()
-        self._missing: set[int] = set()  # groups that are not created, after all
+        self._missing: set[int] = set()  # groups whose creation was refused
         self._done: dict[RequestKey, int] = {}  # requests stored before or by this commit
         self.keys: list[tuple[RequestKey, int, int]] = []
         self.amending: list[Entry] = []  # the entries that are about earlier ones
@@ -163,7 +163,7 @@ class Batch:
                 self._times[id] = at
 
     def _conflicts(self, decision: Decision) -> bool:
-        """Return whether a group has changed since *decision* was made on it, or a name is taken.
+        """Return whether a group has changed since *decision* was made, or a name is taken.
 
         Also if a number that it needs is taken, or its account or group does not exist.
         """

@@ -33,7 +33,7 @@ from pyconchat.store.wal import WalFlusher
 __all__ = ["Commits"]
 
 SETTLE_SECONDS = 3.0
-"""Seconds in which `commit` tries to find out what became of it, if the answer was lost."""
+"""Seconds in which `commit` tries to find out its outcome, if the answer was lost."""
 
 SETTLE_PAUSE = 0.1
 """Seconds between two of these attempts."""
@@ -48,7 +48,7 @@ Write: TypeAlias = Callable[[Connection, Sequence[Decision], list[Stored]], list
 
 
 class Commits:
-    """The commits of *writer*, whose new entries *search* and *flusher* learn of.
+    """The commits of *writer*; *search* and *flusher* are notified of the new entries.
 
     With *sharing*, other nodes use the same database.
     `removed` is set when text has been removed, of which SQLite's WAL still has copies.
@@ -69,16 +69,16 @@ class Commits:
         self._heads = Heads(dialect)
         self._insert_entries = Prepared(insert(schema.entries), dialect)
         sqlite = dialect.name == "sqlite"
-        # It remembers heads, which other nodes would move.
+        # It caches heads, so it cannot be used if other nodes move them.
         self._plain = PlainBatches(self._heads) if sqlite and sharing is None else None
         self._messages = None if sqlite else MessageBatches()
         self._new_keys = 0
         self._key_clock: request_keys.KeyClock | None = None
-        self._doubt: Callable[[], list[Stored] | None] | None = None  # reads what was stored
-        self.removed = True  # by an earlier run of the server, perhaps
+        self._doubt: Callable[[], list[Stored] | None] | None = None  # reads the stored results
+        self.removed = True  # an earlier run of the server may have removed text
 
     def forget(self, connection: Connection) -> None:
-        """Delete stored results that earlier servers have left, and can no longer ask for.
+        """Delete the stored results of earlier servers, which can no longer ask for them.
 
         Keep them while there are other nodes, which may ask.
         """
@@ -189,7 +189,7 @@ class Commits:
     def _called(
         self, batch: Sequence[Decision], stored: Sequence[Stored], clock: request_keys.KeyClock
     ) -> None:
-        """Note the results of *batch* after its commit, and delete expired keys if it is time."""
+        """Process the results of *batch* after its commit; delete expired keys if it is time."""
         self._search.stored(_grown(stored))
         if self._keys_are_due(sum(decision.key is not None for decision in batch)):
             with suppress(NotSaved), self._writer.transaction() as connection:
@@ -298,7 +298,7 @@ class Commits:
 
 
 def _grown(stored: Sequence[Stored]) -> Grown:
-    """Yield what has grown by the entries in *stored*."""
+    """Yield the conversations with new entries in *stored*: id, head before, and head now."""
     before: dict[int, int] = {}
     heads: dict[int, int] = {}
     for entries in stored:

@@ -38,7 +38,7 @@ def copy_rows(source: Connection, target: Connection, progress: Callable[[str, i
     for table in schema.metadata.sorted_tables:
         if table in _OF_NODES:
             continue
-        target.execute(delete(table))  # what a new database has: settings, the server's log
+        target.execute(delete(table))  # rows that a new database has: settings, the server's log
         rows = source.execute(select(table).execution_options(yield_per=ROWS))
         for part in rows.mappings().partitions(ROWS):
             target.execute(insert(table), [dict(row) for row in part])

@@ -1,4 +1,4 @@
-"""Cursors: writes what each account has yet to receive (the table `schema.cursors`)."""
+"""Cursors: writes the unreceived entries of each account (the table `schema.cursors`)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What an event changes in the state tables: the store's counterpart of `Group.apply`.
+"""The changes of an event to the state tables: the store's counterpart of `Group.apply`.
 
-`pyconchat.store.state` reads what is written here. `tests/contracts` applies the same logs to a
+`pyconchat.store.state` reads these tables. `tests/contracts` applies the same logs to a
 `Group` and to a database and compares the results.
 """
 
@@ -310,7 +310,7 @@ class Effects:
                 self._set_group(group, temporary=False)
 
     def _attach(self, group: int, name: Name) -> None:
-        """Forget that *name*, who is no longer a member, had left the group at the IRC door."""
+        """Delete the record that *name*, now no member, has left the group at the IRC door."""
         owner = fold(name)
         if delete_rows(self._connection, schema.detached, conversation=group, owner=owner):
             self._writes.changed.add(owner)

@@ -97,7 +97,7 @@ def require_utf8(engine: Engine) -> None:
 
 
 def shown(engine: Engine) -> str:
-    """Return what identifies the database of *engine* in a message, without its password."""
+    """Return the name of the database of *engine* for a message, without its password."""
     url = engine.url
     if is_sqlite(engine):
         return str(url.database)
@@ -118,7 +118,7 @@ def reason_of(error: Exception) -> str:
 
 
 def _text(stored: bytes) -> str:
-    """Return *stored* text; what is damaged must not make other rows unreadable."""
+    """Return *stored* text; a damaged text must not make other rows unreadable."""
     return stored.decode("utf-8", "surrogateescape")
 
 

@@ -1,4 +1,4 @@
-"""Reads shared files, of which a server that is one of several (nodes) does not hear of all."""
+"""Reads shared files: a server that is one of several (nodes) is not notified of all."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def read_private(connection: Connection, conversation: int) -> DirectFiles | Non
 
 
 def read_known(connection: Connection, ids: Sequence[str]) -> set[str]:
-    """Return those of *ids* that are the ids of files."""
+    """Return the *ids* that are ids of files."""
     query = select(_files.id)
     return {
         id for some in parts(ids) for id in connection.scalars(query.where(_files.id.in_(some)))

@@ -1,4 +1,4 @@
-"""The lock of a database: at most one server uses it, or several nodes and nobody else.
+"""The lock of a database: only one server uses it, or only nodes.
 
 SQLite: flock(2) on a file beside the database, which ends with the process. PostgreSQL: a
 session-level advisory lock of the writer's connection. No other connection can then commit, and a
@@ -54,14 +54,14 @@ class StoreLock:
     def acquire(self, shared: bool) -> None:
         """Lock the database until `release`, *shared* with other nodes. Raises `BadStore`."""
         self._shared = shared
-        node = f"SELECT pg_advisory_lock({secrets.randbits(63)})"  # of this node alone
+        node = f"SELECT pg_advisory_lock({secrets.randbits(63)})"  # exclusive to this node
         self._locks = [_SHARE, node] if shared else [_LOCK]
         if is_sqlite(self._engine):
             if self._shared:
                 raise BadStore("several nodes need PostgreSQL")
             self._lock_file()
             return
-        self._engine.dispose()  # connections from before would not have the lock
+        self._engine.dispose()  # existing connections would not have the lock
         event.listen(self._engine, "connect", self._lock_connection)
         try:
             self._engine.connect().close()
@@ -106,7 +106,7 @@ class StoreLock:
                         cursor.execute(lock)
                 except errors.errors.LockNotAvailable:
                     connection.rollback()
-                    # An earlier connection of this server that PostgreSQL takes for alive.
+                    # An earlier connection of this server that PostgreSQL believes to be alive.
                     if self._backend is not None:
                         cursor.execute(_END, self._backend)
                         connection.commit()

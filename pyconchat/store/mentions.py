@@ -1,4 +1,4 @@
-"""The mentions of registered people: which entries mention whom."""
+"""The mentions of registered people: the entries that mention them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _columns = schema.mentions.c
 
 
 def add(connection: Connection, by: Entry, seq: int, sender: Name, names: Iterable[Name]) -> None:
-    """Note that the entry *seq* mentions *names*, since *by*: that entry itself, or its edit.
+    """Record that the entry *seq* mentions *names*, since *by*: that entry itself, or its edit.
 
-    Only those are noted who are registered and do not ignore *sender*.
+    Only registered people who do not ignore *sender* are recorded.
     """
     accounts, ignores = schema.accounts.c, schema.ignores.c
     ignoring = exists().where(ignores.owner == accounts.key, ignores.key == fold(sender))
@@ -38,7 +38,7 @@ def add(connection: Connection, by: Entry, seq: int, sender: Name, names: Iterab
 
 
 def remove(connection: Connection, conversation: int, seq: int, names: Iterable[Name]) -> None:
-    """Note that the entry *seq* no longer mentions *names*."""
+    """Record that the entry *seq* no longer mentions *names*."""
     keys = {fold(name) for name in names}
     place = (_columns.conversation == conversation, _columns.seq == seq)
     connection.execute(delete(schema.mentions).where(_columns.owner.in_(keys), *place))

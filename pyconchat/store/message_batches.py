@@ -44,7 +44,7 @@ def only_messages(batch: Sequence[Decision]) -> bool:
 
 
 def only_plain(batch: Sequence[Decision]) -> bool:
-    """Return whether nothing else is to be stored of the messages: no mention and no answer."""
+    """Return whether the messages have no mentions and answers, which are stored separately."""
     for decision in batch:
         event = decision.entries[0].event
         if about(event) or (isinstance(event, Talk) and event.mentions):
@@ -57,7 +57,7 @@ class MessageBatches:
 
     def __init__(self) -> None:
         self._writer = secrets.randbits(63)
-        self._number = 0  # of the last call
+        self._number = 0  # number of the last call
 
     def store(
         self, connection: Connection, batch: Sequence[Decision], clock: KeyClock
@@ -73,7 +73,7 @@ class MessageBatches:
         return _with_repeats(batch, asked, _stored(asked, results, times))
 
     def result(self, connection: Connection, batch: Sequence[Decision]) -> list[Stored] | None:
-        """Return the results of *batch*, which was given to `store` last; None: nothing was stored.
+        """Return the results of *batch*, the last one given to `store`; None: nothing was stored.
 
         If this server has the `StoreLock`, the call has ended.
         """
@@ -147,7 +147,7 @@ def _with_repeats(
 def _stored(
     asked: Sequence[Decision], results: Sequence[int], times: Sequence[int]
 ) -> list[Stored]:
-    """Return what the function's *results*, and the *times* of the new entries, mean."""
+    """Decode the function's *results* and the *times* of the new entries."""
     return [
         [Entry(decision.entries[0].conversation, result, at, decision.entries[0].event)]
         if result > 0
@@ -159,7 +159,7 @@ def _stored(
 
 
 def _arguments(batch: Sequence[Decision], clock: KeyClock) -> list[bytes]:
-    """Return what the function gets of *batch*: an array for each argument."""
+    """Return the function's arguments for *batch*: an array for each."""
     news = [decision.entries[0] for decision in batch]
     keys = [decision.key for decision in batch]
     if not any(keys):

@@ -89,7 +89,7 @@ class NodeStore:
     def begin(self, name: str) -> int:
         incarnation = secrets.randbits(63)
         with self._writer.transaction() as connection:
-            id = count_up(connection, "nodes", 1)  # locked, so that one node begins at a time
+            id = count_up(connection, "nodes", 1)  # locked, so that only one node starts at a time
             earlier = select(_nodes.id, _nodes.lease > self._now).where(_nodes.name == name)
             for node, alive in connection.execute(earlier.with_for_update()).all():
                 if alive:
@@ -111,7 +111,7 @@ class NodeStore:
                 raise _lost()
             if not self._online.is_filled(connection, self._sharing.node):
                 self._online.fill(connection, self._sharing.node, self._here)
-                self._count(connection, 1)  # others may have read the empty table
+                self._count(connection, 1)  # other nodes may have read the empty table
             living = select(_nodes.id, _nodes.name, _nodes.online_count).where(
                 _nodes.lease > self._now
             )

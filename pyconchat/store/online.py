@@ -52,7 +52,7 @@ class OnlineRows:
         return connection.scalar(row) is not None
 
     def put(self, connection: Connection, node: int, here: Mapping[Key, OnlineRecord]) -> None:
-        """Store the users *here* as online at *node*; replace rows that they have."""
+        """Store the users *here* as online at *node*; replace their existing rows."""
         rows = [
             {
                 "key": key,

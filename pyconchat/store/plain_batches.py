@@ -1,8 +1,9 @@
 """Batches of plain messages in SQLite: stored by few statements, on the driver's own connection.
 
 The heads of conversations are remembered from one batch to the next, and are not read again. They
-are checked when they are moved. If one is wrong, or a message cannot be stored in this way, nothing
-is stored, and `pyconchat.store.commits` stores the batch with `Batch`, which handles every case.
+are checked when they are moved. If a head is wrong, or a message cannot be stored in this way,
+nothing is stored, and `pyconchat.store.commits` stores the batch with `Batch`, which handles every
+case.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def count_day(connection: Connection, now: int) -> list[int]:
 
 
 def purge_some(connection: Connection, index: SearchIndex, group: int, most: int) -> bool:
-    """Delete the oldest entries of the closed *group*, at most *most*; return if there are more.
+    """Delete the oldest *most* entries of the closed *group*; return whether there are more.
 
     With the last ones, all its other rows are deleted. Its conversation's row remains: no other
     conversation gets its id.

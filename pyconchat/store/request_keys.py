@@ -1,4 +1,4 @@
-"""Request keys: by these the store knows which requests were carried out before."""
+"""Request keys: the store recognizes repeated requests by them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class KeyClock:
     """The time by which keys expire, in milliseconds.
 
     It follows the order of the keys: it never goes back, and it passes at most MAX_GAP between two
-    keys. A wrong time of day so deletes no key that a client may still repeat, and keeps none for
+    keys. So a wrong time of day deletes no key that a client may still repeat, and keeps none for
     ever.
     """
 

@@ -1,7 +1,7 @@
 """Inserts, changes and deletes rows of one table, by the values of columns.
 
-The statements are built once: to build one takes longer than to execute it. `parts` divides the
-values of one that has a list.
+The statements are built once: to build one takes longer than to execute it. `parts` divides a
+long list of values among several statements.
 """
 
 from __future__ import annotations

@@ -102,8 +102,8 @@ detached = Table(
     Column("conversation", Integer, primary_key=True, autoincrement=False),
 )
 
-# Up to when (milliseconds since the epoch) registered people have read what their IRC clients know
-# as target: "#" and a group's name, or a person's, folded.
+# The times (milliseconds since the epoch) up to which registered people have read the targets of
+# their IRC clients: "#" and a group's name, or a person's name, folded.
 read_markers = Table(
     "read_markers",
     metadata,
@@ -307,10 +307,10 @@ reactions = Table(
     Column("emoji", String(32), primary_key=True),
 )
 
-# The undelivered entries of an account: those after read, up to upto. Those up to shown were shown
-# to them on some device. A member has an open cursor
-# (upto is OPEN_END), which is closed when the membership ends. A cursor of a single entry is a
-# notice to somebody outside the group (rejected, invited, banned).
+# The undelivered entries of an account: after read, up to upto. Entries up to shown were displayed
+# on one of its devices. A member has an open cursor (upto is OPEN_END), which is closed when the
+# membership ends. A cursor of a single entry is a notice to somebody outside the group (rejected,
+# invited, banned).
 cursors = Table(
     "cursors",
     metadata,

@@ -57,7 +57,7 @@ class SearchIndex:
 
     *behind* is the number of entries that are not indexed yet; *unclean* whether the index has
     words of messages that were removed from it. Only the writer's thread calls the methods, except
-    `find`. If the index is *shared*, other nodes add to it: what they store, and before searches.
+    `find`. If the index is *shared*, other nodes also add their entries, and any before a search.
     """
 
     def __init__(self, dialect: Dialect, shared: bool = False) -> None:
@@ -70,7 +70,7 @@ class SearchIndex:
         self._position = Prepared(_POSITION, dialect)
         self._next = Prepared(_NEXT, dialect)
         self._mark = Prepared(_MARK, dialect)
-        self._lags: dict[int, _Lag] = {}  # by conversation, where entries are not indexed yet
+        self._lags: dict[int, _Lag] = {}  # conversations with unindexed entries
 
     @property
     def step(self) -> int:
@@ -84,10 +84,10 @@ class SearchIndex:
         for conversation, seen, head in connection.execute(_BEHIND):
             self._lags[conversation] = _Lag(seen, head)
             self.behind += head - seen
-        self.unclean = True  # assume so: the last run may have ended before it was clean
+        self.unclean = True  # assumed: the last run may have ended before the index was clean
 
     def stored(self, heads: Iterable[tuple[int, int, int]]) -> None:
-        """Note new entries of conversations: id, head before, and head now."""
+        """Record new entries of conversations: id, head before, and head now."""
         for conversation, before, head in heads:
             lag = self._lags.get(conversation)
             self._note(conversation, _Lag(before if lag is None else lag.seen, head))
@@ -128,7 +128,7 @@ class SearchIndex:
         return _Lag(*rows[0]) if rows else _NO_LAG
 
     def indexed(self, lags: Mapping[int, _Lag]) -> bool:
-        """Note what `index` returned, after the commit. Return whether these have more entries."""
+        """Record the result of `index` after the commit. Return whether there are more entries."""
         for conversation, lag in lags.items():
             self._note(conversation, lag)
         return any(lag.seen < lag.head for lag in lags.values())
@@ -149,7 +149,7 @@ class SearchIndex:
     def remove(
         self, connection: Connection, conversation: int, entries: Sequence[tuple[int, str]]
     ) -> None:
-        """Remove those of *entries*, numbers and bodies, that are in the index."""
+        """Remove *entries* (numbers and bodies) from the index, as far as it has them."""
         self._wait(connection)
         upto = self._upto(connection, conversation)
         indexed = [(seq, body) for seq, body in entries if seq <= upto]
@@ -180,8 +180,8 @@ class SearchIndex:
     ) -> tuple[list[int], int]:
         """Return the numbers of the newest messages before *before* that *query* may find.
 
-        There are about *limit*, the newest first, or more if many may be none. The second number
-        is that before which the search continues, 0 if these are all.
+        There are about *limit*, the newest first, or more if many may be no results. The second
+        number is where the search continues (before it), 0 if these are all.
         """
         most = limit if query.is_exact else max(limit, MAX_CHECKED)
         return self._words.find(connection, conversation, query.tokens(), before, most)
@@ -197,6 +197,6 @@ class SearchIndex:
 
 
 def _with_tokens(entries: Iterable[tuple[int, str]]) -> list[tuple[int, str]]:
-    """Return numbers and tokens of those *entries*, numbers and bodies, that can be found."""
+    """Return numbers and tokens of the *entries* (numbers and bodies) that can be searched for."""
     rows = [(seq, tokens(decode(body))) for seq, body in entries]
     return [row for row in rows if row[1]]

@@ -36,7 +36,7 @@ _ELSEWHERE = select(schema.online.c.node).where(
 
 
 class Sharing:
-    """Finds and stores what concerns other nodes. *node* is this server's id, 0 without a lease."""
+    """Reads and stores shared data of nodes. *node* is this server's id, 0 without a lease."""
 
     def __init__(self) -> None:
         self.node = 0

@@ -228,7 +228,7 @@ class SqlStore:
     # Reading: any thread.
 
     def closed(self) -> list[ClosedGroup]:
-        """Return the closed groups that are still kept, the oldest first. Raises `NotSaved`."""
+        """Return the closed groups that can be restored, the oldest first. Raises `NotSaved`."""
         with transaction(self._reading) as connection:
             return state.read_closed(connection)
 

@@ -1,4 +1,4 @@
-"""Reads what `store.effects`, `cursors` and `writes` write: groups, the server, cursors, tokens."""
+"""Reads the tables of `store.effects`, `cursors` and `writes`: groups, server, cursors, tokens."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def read_groups(connection: Connection, ids: Collection[int]) -> dict[int, Store
 
 
 def read_closed(connection: Connection) -> list[ClosedGroup]:
-    """Read the groups that are closed and still kept, the oldest first."""
+    """Read the closed groups that can still be restored, the oldest first."""
     groups = schema.groups.c
     stored = _read_groups(connection, _CLOSED)
     query = (
@@ -125,7 +125,7 @@ def _read_groups(
 
 
 def read_server(connection: Connection) -> ServerState:
-    """Read what concerns the whole server."""
+    """Read the state of the whole server."""
     return ServerState(
         bans=_server_bans(connection),
         accounts=read_accounts(connection),
@@ -200,7 +200,7 @@ def read_mentions(connection: Connection, owner: Key) -> list[tuple[int, int]]:
 
 
 def _unread_mentions(connection: Connection, owner: Key) -> dict[int, list[int]]:
-    """Read the numbers of the entries that mention *owner* and were not shown yet."""
+    """Read the numbers of the entries that mention *owner* and were not displayed yet."""
     found: dict[int, list[int]] = {}
     for id, seq in connection.execute(_query_unread_mentions(), {"owner": owner}):
         found.setdefault(id, []).append(seq)
@@ -306,7 +306,7 @@ def _closed_files(connection: Connection) -> dict[int, list[SharedFile]]:
 
 
 def _direct_files(connection: Connection) -> dict[int, DirectFiles]:
-    """Read the files of private conversations. Those of guests have ended with the last run.
+    """Read the files of private conversations. Those of guests ended with the last run.
 
     The version of a private conversation counts the files that were shared in it.
     """

@@ -34,7 +34,7 @@ _CONTENDED = ("40P01", "40001", "55P03")  # deadlock, serialization failure, loc
 
 
 class Unstorable(NotSaved):
-    """The database refuses what was to be stored; it works for everything else."""
+    """The database refuses these values; it can store others."""
 
 
 class Contended(NotSaved):
@@ -79,7 +79,7 @@ def _see_one_state(connection: Connection) -> None:
 def reading(
     engine: Engine, seconds: float, wanted: Callable[[], bool] = lambda: True
 ) -> Iterator[Connection]:
-    """As `transaction`, for reads that end after *seconds*, or when they are not *wanted* any more.
+    """As `transaction`, for reads that end after *seconds*, or when they are no longer *wanted*.
 
     Raises `TimedOut` then. PostgreSQL asks *wanted* only at the beginning.
     """
@@ -210,7 +210,7 @@ class Writer:
                 raise
 
     def _ended(self, connection: Connection) -> bool:
-        """Return whether PostgreSQL has sent something unasked, as when it ends a *connection*.
+        """Return whether PostgreSQL has sent unrequested data, as when it ends a *connection*.
 
         The pool then tests it. A test each time would be a round trip.
         """
@@ -226,7 +226,7 @@ class Writer:
     def empty_wal(self) -> bool:
         """Empty SQLite's write-ahead log, which has earlier versions of pages; then prewrite it.
 
-        Returns whether that was possible. PostgreSQL needs none of it.
+        Returns whether that was possible. PostgreSQL needs neither.
         """
         if not self._sqlite:
             return True

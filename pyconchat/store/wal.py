@@ -2,8 +2,8 @@
 
 While the file of the WAL grows, each commit has to bring its new length to the disk too, which
 takes as long again as the commit itself. SQLite begins the file anew after each checkpoint without
-making it shorter, so that concerns only the first commits after a start. Zeros in the whole file,
-once, are enough: a WAL without a valid header is empty (SQLite, "WAL-mode File Format").
+making it shorter, so only the first commits after a start are slow. It is enough to fill the whole
+file with zeros once: a WAL without a valid header is empty (SQLite, "WAL-mode File Format").
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PIECE = 1 << 20
 
 
 FLUSH_INTERVAL = 0.05
-"""Seconds between two flushes with ``durability = "normal"``: what a power cut may lose."""
+"""Seconds between two flushes with ``durability = "normal"``: a power cut can lose this much."""
 
 
 def truncate_wal(connection: Connection) -> bool:
@@ -71,7 +71,7 @@ def _fill(descriptor: int) -> bool:
             os.pwrite(descriptor, zeros[: MAX_WAL - at], at)
         os.fdatasync(descriptor)
     except OSError:
-        os.ftruncate(descriptor, 0)  # the little that is left of the disk is for messages
+        os.ftruncate(descriptor, 0)  # the rest of a nearly full disk is reserved for messages
         return False
     return True
 
@@ -79,8 +79,8 @@ def _fill(descriptor: int) -> bool:
 class WalFlusher:
     """A thread that brings the WAL of *database* to the disk soon after each commit.
 
-    Without it the kernel does that after half a minute, and a checkpoint, for which commits wait,
-    has all of it to do.
+    Without it the kernel writes after half a minute, and a checkpoint, for which commits wait,
+    has to flush all of it.
     """
 
     @classmethod
@@ -100,7 +100,7 @@ class WalFlusher:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread, if it was started; it flushes what it has not flushed."""
+        """End the thread, if it was started; it first flushes the remaining data."""
         self._stopped.set()
         self._stored.set()
         if self._thread.is_alive():
@@ -119,7 +119,7 @@ class WalFlusher:
         self._flush()
 
     def _flush(self) -> None:
-        with contextlib.suppress(OSError):  # SQLite finds out when it needs the file
+        with contextlib.suppress(OSError):  # SQLite reports it when it needs the file
             descriptor = os.open(self._path, os.O_RDWR)  # the file may be another one now
             try:
                 os.fdatasync(descriptor)

@@ -28,7 +28,7 @@ MERGED_PAGES = 200
 NEWEST = 1000
 """Rows of a conversation that PostgreSQL searches without its index, newest first.
 
-Its index has no order: of a common word it would first collect all messages.
+Its index is unordered: for a common word, it would first collect all messages.
 """
 
 MIN_SHARE = 0.02
@@ -93,12 +93,12 @@ class WordTable(Protocol):
     ) -> tuple[list[int], int]:
         """Return the newest *most* entries before *before* with all of *tokens*, or fewer.
 
-        They are the newest first. The second number is that before which the search continues, 0
-        if these are all.
+        They are the newest first. The second number is where the search continues (before it),
+        0 if these are all.
         """
 
     def merge(self, connection: Connection, goes_on: bool) -> bool:
-        """Overwrite a part of what was removed; *goes_on* unless it is the first part.
+        """Overwrite a part of the removed text; *goes_on* is false for the first part.
 
         Returns whether there is more.
         """
@@ -145,7 +145,7 @@ class Fts5Words:
 
 
 class TsvectorWords:
-    """The table in PostgreSQL. It overwrites what was removed by itself (VACUUM)."""
+    """The table in PostgreSQL, whose VACUUM overwrites removed text."""
 
     step = 100
 

@@ -1,4 +1,4 @@
-"""Writes without an entry in the log: accounts and what they have set, tokens, private talk."""
+"""Writes without an entry in the log: accounts and their settings, tokens, private talk."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Writes:
     """Makes the writes of decisions, inside the transaction of *connection*.
 
     With *sharing*, other nodes use the same database. *changed* are the accounts that they have
-    to read again; new times of logins and uses are no reason for that.
+    to read again; changed times of logins and uses are not included.
     """
 
     def __init__(self, connection: Connection, cursors: Cursors, sharing: Sharing | None) -> None:

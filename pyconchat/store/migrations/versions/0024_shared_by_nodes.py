@@ -1,4 +1,4 @@
-"""Add what several servers (nodes) share: tickets, wrong passwords, the end of all sessions."""
+"""Add data that servers (nodes) share: tickets, wrong passwords, the end of all sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each node counts what it stores about who is online."""
+"""Each node counts the records that it stores about people online."""
 
 from __future__ import annotations
 
