@@ -1,6 +1,6 @@
-"""LogDelivery: entries of the log, from the store to one session, until it receives live.
+"""LogDelivery: delivers entries of the log from the store to one session, until it receives live.
 
-What a session has not received is read in pages, as fast as its peer reads. In the turn in which it
+The unreceived entries are read in pages, as fast as the peer reads. In the reactor turn in which it
 reaches the head, the session is added to `Conversation.sessions`, and receives live. So no entry is
 missed, and none is delivered twice.
 """
@@ -32,11 +32,11 @@ __all__ = ["MAX_PIECE", "LogDelivery", "Subscription"]
 EARLIER = "Earlier"
 
 MAX_SEARCHED = 10_000
-"""Maximum entries among which those before a join are searched for what was not a join or a leave.
-The store takes some milliseconds for all of them."""
+"""Maximum entries before a join that are searched for entries other than joins and leaves. The
+store takes some milliseconds for all of them."""
 
 MAX_EARLIER_PAGES = 5
-"""Maximum pages of those that are read, if most of them are not shown."""
+"""Maximum pages of them that are read, if most of the entries are hidden."""
 
 MAX_PIECE = 6144
 """Maximum characters of text that are rendered at once, unless one message has more. The slowest
@@ -47,8 +47,8 @@ class Subscription:
     """The position of a session in one conversation: it has received entries up to *read*.
 
     The subscription ends at *upto*. While the session is live, *read* does not change: the
-    position is then `Conversation.received`. *saved* is the position in the store, which stays
-    while *held* is true: the peer has not asked yet for what it has missed.
+    position is then `Conversation.received`. *saved* is the position in the store, which does not
+    move while *held* is true: the peer has not requested its missed entries yet.
     """
 
     __slots__ = ("catching_up", "conversation", "held", "read", "running", "saved", "upto")
@@ -88,7 +88,7 @@ class LogDelivery:
         return not self._receiving
 
     def waits(self, conversation: Conversation) -> bool:
-        """Return whether *conversation* is muted: what is new in it is not delivered."""
+        """Return whether *conversation* is muted: its new entries are not delivered."""
         raise NotImplementedError
 
     def count_mentions(self, conversation: Conversation, after: int, upto: int = OPEN_END) -> int:
@@ -98,7 +98,7 @@ class LogDelivery:
     def begin(
         self, subscription: Subscription, opening: Coroutine[Deferred[Any], Any, None]
     ) -> Deferred[None]:
-        """Deliver what *opening* does, and then the entries after it."""
+        """Deliver the output of *opening*, and then the entries after it."""
 
         async def begin() -> None:
             if subscription.running or self._session in subscription.conversation.sessions:
@@ -147,7 +147,7 @@ class LogDelivery:
         """
         if most:
             account = self._session.account
-            # What happened to an earlier guest of the same name did not happen to this one.
+            # Events about an earlier guest of the same name are not about this one.
             reader = account.key if account.registered else NOBODY
             entries = await self._earlier(
                 subscription.conversation, subscription.read - 1, most, reader
@@ -157,7 +157,7 @@ class LogDelivery:
     async def _earlier(
         self, conversation: Conversation, upto: int, most: int, reader: Key
     ) -> list[Entry]:
-        """Return the newest *most* entries up to *upto* that are shown to *reader*."""
+        """Return the newest *most* entries up to *upto* that are visible to *reader*."""
         reading, found = self._chat.reading, list[Entry]()
         page = await reading.newest(
             self._session, conversation, PAGE, MAX_SEARCHED, NOT_FOR_NEWCOMERS
@@ -185,7 +185,7 @@ class LogDelivery:
     async def _newest(
         self, conversation: Conversation, after: int, upto: int, most: int, reader: Key
     ) -> Newest:
-        """Return the newest entries that are shown to *reader*; none after the session's end."""
+        """Return the newest entries that are visible to *reader*; none after the session's end."""
 
         async def read(first: int, last: int) -> Sequence[Entry]:
             if not self._receiving:
@@ -198,14 +198,14 @@ class LogDelivery:
         return await newest_entries(read, after, upto, most, is_shown)
 
     def _is_shown(self, conversation: Conversation, entry: Entry, reader: Key) -> bool:
-        """Return whether *reader* is shown *entry*; nothing is after the session's end."""
+        """Return whether *entry* is visible to *reader*; nothing is after the session's end."""
         seen = self._as_seen(conversation, entry) if self._receiving else None
         if seen is None:
             return False
         session = self._session
         if session.peer.program:
             return True
-        if is_coming_or_going(entry.event, reader):  # first: most entries of some groups are
+        if is_coming_or_going(entry.event, reader):  # first: often most entries are
             return False
         shows: bool = session.renderer.entry(seen, session.view_of(conversation), reader) != ""
         return shows
@@ -218,9 +218,9 @@ class LogDelivery:
         heading: str = "",
         moves: bool = False,
     ) -> None:
-        """Write *entries* in pieces, as fast as the peer reads them; others have turns in between.
+        """Write *entries* in pieces, as fast as the peer reads, with reactor turns in between.
 
-        The position *moves* with each piece, if that is wanted.
+        If *moves* is true, the position advances with each piece.
         """
         for number, piece in enumerate(_pieces(entries)):
             if number:
@@ -283,7 +283,7 @@ class LogDelivery:
         return block
 
     def _as_seen(self, conversation: Conversation, entry: Entry) -> Entry | None:
-        """Return what the session sees of *entry*; None if that is nothing."""
+        """Return *entry* as the session may see it; None if it is hidden."""
         account = self._session.account
         if not conversation.may_read(entry.event, account.key):
             return None

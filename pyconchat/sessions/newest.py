@@ -14,7 +14,7 @@ PAGE = 100
 of `unsent_hard_bytes`."""
 
 MAX_READ = 2000
-"""Maximum entries that are read to find those that are shown."""
+"""Maximum entries that are read to find visible ones."""
 
 
 class Newest(NamedTuple):

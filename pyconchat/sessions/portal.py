@@ -59,7 +59,7 @@ class INewAccount(ICredentials):
 
 
 class IPassword(ICredentials):
-    """A name, its password, and the network that they came from."""
+    """A name, its password, and the network of the connection."""
 
     name = Attribute("The name as it was typed.")
     password = Attribute("The password.")
@@ -280,7 +280,7 @@ class NewKeyAccountChecker:
 
 @implementer(ICredentialsChecker)
 class ConnectionLoginChecker:
-    """Checks that the login of a connection still counts."""
+    """Checks that the proof of a connection is still valid."""
 
     credentialInterfaces = (IConnectionLogin,)
 
@@ -320,9 +320,9 @@ class ChatRealm:
 
 
 class LoginPortal(Portal):
-    """A portal that logs wrong passwords and tokens, through whatever door they came.
+    """A portal that logs wrong passwords and tokens, from every door.
 
-    With several *nodes*, it first reads from the store what the others have changed in the account.
+    With several *nodes*, it first reads the changes of other nodes to the account from the store.
     """
 
     def __init__(

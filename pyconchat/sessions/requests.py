@@ -1,4 +1,4 @@
-"""Requests: what a program asks for, as records, and how it is executed.
+"""Requests: the requests of programs, as records, and their execution.
 
 A door decodes its bytes to these records, and encodes the answers. docs/line-protocol.rst has their
 fields.
@@ -166,7 +166,7 @@ class Requests:
         return answers[-1] if answers else None
 
     async def _mark(self, request: Request, seq: int) -> None:
-        """Record that the program has shown a conversation up to *seq*."""
+        """Record that the program has displayed a conversation up to *seq*."""
         conversation: Conversation | None = None
         if request.partner is not None:
             known_with = self._chat.private.known_with

@@ -1,7 +1,7 @@
 """Session: one login through one door.
 
-It takes lines, decides whether each is a message or a command, and passes them to the chat or to
-the command. The chat has the rules; `Subscriptions` has what the session receives.
+It receives lines, decides whether each is a message or a command, and passes it to the chat or
+executes the command. The chat has the rules; `Subscriptions` has what the session receives.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ class Session:
         self._leaving = False  # a command that ends a membership is running
         self._moves = Moves()
         self._seconds = services.chat.reactor.seconds
-        self._operator: tuple[Account, str] | None = None  # whose power it has, and the password
-        self._partner_online = False  # as last shown to the person in a private conversation
+        self._operator: tuple[Account, str] | None = None  # with their password hash
+        self._partner_online = False  # last state displayed in a private conversation
         self.active_at = self._seconds()
 
     @property
@@ -112,7 +112,7 @@ class Session:
     # The beginning and the end.
 
     def start(self, since: Mapping[str, int] | None = None) -> Deferred[None]:
-        # At once, not after the log is read: an account's sessions are all found, and all end.
+        # Before the log is read, so that the end of all sessions of an account includes this one.
         self._services.registry.opened(self)
         self._opened = True
         return Deferred.fromCoroutine(self._start(since or {}))
@@ -154,7 +154,7 @@ class Session:
     def enter(self, place: Place) -> None:
         if not self.peer.names_places:
             left, self.current = self.current, place
-            self.subscriptions.set_apart()  # the name of the group is in what others get
+            self.subscriptions.set_apart()  # the events for others contain the group's name
             if isinstance(left, GroupConversation) and left is not place:
                 self.subscriptions.refresh(left)
             self.awaiting = None
@@ -250,7 +250,7 @@ class Session:
         return None
 
     async def _say_to(self, place: Private, text: SafeText) -> None:
-        """Send *text* to the partner; show a change of their state: away, or offline."""
+        """Send *text* to the partner; display a change of their state: away, or offline."""
         try:
             receiver, seq, away = await self._chat.private.post(self, place.partner, text)
         except Refused as refused:
@@ -293,7 +293,7 @@ class Session:
         return self.command(answer if is_command else f"/join {answer}", None, self.send)
 
     def require_welcome(self) -> None:
-        if self.account.key in self._accounts.bans:  # quick: called for each message
+        if self.account.key in self._accounts.bans:  # fast path: called for each message
             self._memory.admit(self.account.name)
 
     def command(
@@ -320,7 +320,7 @@ class Session:
                     raise Refused(Code.CANCELLED, "Cancelled.") from None
                 line = cancelled.instead
                 if not self.peer.names_places:
-                    place = self.current  # which may have changed during the question
+                    place = self.current  # it may have changed while the question was open
             else:
                 return
 

@@ -1,6 +1,6 @@
 """Subscriptions: the conversations that a session receives, from the store and then live.
 
-It knows up to where the session has each of them; `LogDelivery` delivers what follows.
+It has the session's position in each of them; `LogDelivery` delivers the entries after it.
 """
 
 from __future__ import annotations
@@ -80,19 +80,19 @@ class Subscriptions(LogDelivery):
             session.account.named[conversation.id] = list(record.named)
         is_open = record.upto == OPEN_END
         read = record.read
-        # Another device may have received more than it has shown. A program with markers reads that
-        # in its groups when it needs it: there may be thousands of entries.
+        # Another device may have received entries without displaying them. A program with markers
+        # reads them in its groups on demand: there may be thousands.
         if is_open and (not session.peer.program or (session.marks and record.parties is not None)):
             read = min(read, record.shown)
         missed = Subscription(conversation, read, record.upto)
         has = since.get(self._name_of(conversation))
-        # A number beyond the log is of another log: a group of that name that was closed.
+        # A number beyond the log belongs to another log: a closed group of the same name.
         if has is not None and has <= conversation.published:
             if is_open:
                 missed.read = has
             elif member:
                 return  # the membership's open cursor covers it
-            else:  # a former member gets only what the account's cursor leaves
+            else:  # a former member receives only entries that the account's cursor includes
                 missed.read = max(has, missed.read)
         translator = self._session.translator
         if is_open and translator is not None:
@@ -123,7 +123,7 @@ class Subscriptions(LogDelivery):
                 self._tell_mentions(subscription.conversation)
 
     def _tell_mentions(self, conversation: Conversation) -> None:
-        """Show how many unread messages of a muted group mention the account."""
+        """Display how many unread messages of a muted group mention the account."""
         count = self.mentions(conversation)
         if count:
             name = self._session.view_of(conversation).group
@@ -142,8 +142,8 @@ class Subscriptions(LogDelivery):
         subscription = self._active.pop(conversation)
         if self._session in conversation.sessions or self._is_muted(conversation):
             conversation.audience.remove(self._session)
-            subscription.read = upto  # waiting entries of a muted group are not delivered later
-        subscription.upto = upto  # one that is catching up continues to there
+            subscription.read = upto  # pending entries of a muted group are not delivered later
+        subscription.upto = upto  # a subscription that is catching up continues to the end
         self._ended.append(subscription)
         self._session.peer.wake()
         if self._session.current is conversation:
@@ -152,7 +152,7 @@ class Subscriptions(LogDelivery):
     def detach(self, conversation: Conversation) -> None:
         subscription = self._active.pop(conversation, None)
         if subscription is not None:
-            subscription.upto = subscription.read  # one that is catching up stops there
+            subscription.upto = subscription.read  # a subscription that is catching up stops there
         conversation.audience.remove(self._session)
 
     def held(self) -> Iterator[Conversation]:
@@ -222,7 +222,7 @@ class Subscriptions(LogDelivery):
         return 0 if subscription is None else conversation.published - self._shown(subscription)
 
     def _shown(self, subscription: Subscription) -> int:
-        """Return the number of the newest entry that is not new to the session."""
+        """Return the number of the newest entry that the session has received."""
         session, position = self._session, self._position(subscription)
         shown: int = session.account.shown.get(subscription.conversation.id, 0)
         if session.marks:

@@ -1,4 +1,4 @@
-"""Typed lines: which of them are messages, and their text as it is posted."""
+"""Typed lines: whether they are messages, and the text that is posted."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ LEAVING = frozenset({"leave", "qqq"})
 
 
 def text_of(message: str, line: str) -> SafeText:
-    """Return *message*, which *line* posts, as it is posted.
+    """Return *message*, the message in *line*, as it is posted.
 
-    Raises `Refused` if it begins with spaces and a command: what was meant for the server must not
-    become public.
+    Raises `Refused` if it begins with spaces and a command: a command that was meant for the server
+    must not become public.
     """
     text = safe_text(message)
     if message == line and "/" in text:
