@@ -1,1 +1,1 @@
-"""The client: a terminal program that talks to a server for the person in front of it."""
+"""The client: a terminal program with which a person uses a server."""

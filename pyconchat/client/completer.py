@@ -1,4 +1,4 @@
-"""Completer: completes lines from the server's command table and the names that are known."""
+"""Completer: completes lines from the server's command table and the known names."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OWN_COMMANDS = [
         subject="client",
     ),
 ]
-"""The client's own commands, in place of those of the server that have the same names."""
+"""The client's own commands; they replace commands of the server with the same names."""
 
 OWN_NAMES = frozenset(each.name for each in OWN_COMMANDS)
 
@@ -48,7 +48,7 @@ class Completer:
         self.learn(None)
 
     def learn(self, table: object) -> None:
-        """Use the command table of a hello; entries that are not understood are left out."""
+        """Use the command table of a hello; invalid entries are left out."""
         commands = [*OWN_COMMANDS]
         for each in table if isinstance(table, list) else ():
             try:
@@ -61,7 +61,7 @@ class Completer:
         self._lines = CommandLines(commands)
 
     def command(self, line: str) -> str:
-        """Return the name of the command in *line*, or "" if it has none that is known."""
+        """Return the name of the command in *line*, or "" if it has no known one."""
         command, _ = self._command(line)
         return command.name if command is not None else ""
 

@@ -1,4 +1,4 @@
-"""DoubtfulLines: lines that may have been typed for another place than where they would go now."""
+"""DoubtfulLines: lines that may have been typed for another place than the current one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEAVING = ("leave", "qqq")
 
 
 class DoubtfulLines:
-    """Knows when others have moved the person to another place. *seconds* returns the time."""
+    """Tracks when others have moved the person to another place. *seconds* returns the time."""
 
     def __init__(self, groups: Groups, completer: Completer, seconds: Callable[[], float]) -> None:
         self._groups = groups

@@ -12,7 +12,7 @@ __all__ = ["GroupDetails"]
 
 
 class GroupDetails:
-    """Asks for the members and the numbers of *groups*; *refresh* shows them."""
+    """Requests the members and the numbers of *groups*; *refresh* displays them."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """Groups: the groups of the client's account, their online members, and the current place.
 
-Learned from the answer to the hello, from other answers and from events; sends no requests.
+They are updated from the answer to the hello, other answers and events. Sends no requests.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Groups:
 
     *me* is the account's name, *current* the current group, and *partner* the person of the current
     private conversation; without either, the front desk is current. *requested* is the group that
-    the person, in no group, has asked to join. *partners* are those with whom private messages were
-    exchanged, the latest last.
+    the person, in no group, has asked to join. *partners* are the people with whom private messages
+    were exchanged, the latest last.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Groups:
         self.current: JoinedGroup | None = None
         self.partner = ""
         self.requested = ""
-        self._partner_online = False  # as last shown to the person
+        self._partner_online = False  # last state displayed to the person
         self.partners: dict[str, None] = {}
         self._groups: dict[str, JoinedGroup] = {}
         self._rejoining: set[str] = set()  # keys of the groups that a guest joins again
@@ -124,7 +124,7 @@ class Groups:
         return changed
 
     def answer_received(self, answer: Object) -> bool:
-        """Learn from an answer; return whether the current group has changed."""
+        """Update the groups from an answer; return whether the current group has changed."""
         match answer.get("type"):
             case "entered":
                 group = self._add(str(answer.get("group")))
@@ -152,7 +152,7 @@ class Groups:
         return False
 
     def event_received(self, event: Object) -> bool:
-        """Learn from an event; return whether the current group has changed."""
+        """Update the groups from an event; return whether the current group has changed."""
         kind, name = event.get("type"), str(event.get("name"))
         is_me = fold(name) == fold(self.me)
         group = self.get(event.get("group"))
@@ -193,7 +193,7 @@ class Groups:
         return False
 
     def _count(self, event: Object, group: JoinedGroup | None) -> None:
-        """Count *event* as new in *group*. A screen that shows it reports that to the group."""
+        """Count *event* as new in *group*. A screen that displays it reports that to the group."""
         if group is None:
             return
         seq, mentioned = count(event.get("seq")), event.get("mentions")
@@ -230,22 +230,22 @@ class Groups:
         return changed
 
     def is_news(self, sent: Object) -> bool:
-        """Return whether the answer *sent* has news: more than that the partner is still online."""
+        """Return whether the answer *sent* has to be displayed: the partner's state has changed."""
         online = sent.get("online") is True
         known, self._partner_online = self._partner_online, online
         return sent.get("away") is not None or (known and not online)
 
     def with_news(self) -> list[JoinedGroup]:
-        """Return the groups with something new, except the current one.
+        """Return the groups with new entries, except the current one.
 
-        Those with mentions come first, and those that are muted last.
+        Groups with mentions come first, and muted groups last.
         """
         others = [each for each in self._groups.values() if each.unread]
         others = [each for each in others if each is not self.current]
         return sorted(others, key=lambda each: (each.muted, not each.mentions))
 
     def next_unread(self) -> JoinedGroup | None:
-        """Return the next group with something new; the next group, if there is none.
+        """Return the next group with new entries; the next group, if there is none.
 
         Muted groups come after the others.
         """
@@ -273,6 +273,6 @@ class Groups:
 
 
 def _describe(group: JoinedGroup, fields: Object) -> None:
-    """Learn from the description of *group* in a hello, or in the answer to ``/groups``."""
+    """Update *group* from its description in a hello, or in the answer to ``/groups``."""
     group.number, group.topic = count(fields.get("number")), str(fields.get("topic") or "")
     group.muted = fields.get("muted") is True

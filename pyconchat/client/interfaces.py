@@ -27,7 +27,7 @@ UNCONFIRMED = "unconfirmed"
 
 
 class ConnectionState(Enum):
-    """The state of a `ServerConnection`; the value is what the person reads."""
+    """The state of a `ServerConnection`; the value is displayed to the person."""
 
     CONNECTING = "connecting"
     LOGGING_IN = "logging in"
@@ -38,7 +38,7 @@ class ConnectionState(Enum):
 
 
 class GaveUp(Exception):
-    """Connecting failed, and trying again would not help. The message is the reason, or ""."""
+    """Connecting failed permanently. The message is the reason, or ""."""
 
 
 class LoginRefused(ConnectionError):
@@ -54,7 +54,7 @@ class Cancelled(Exception):
 
 
 class Login(Protocol):
-    """Knows the name and the password, or asks for them."""
+    """Provides the name and the password, or asks for them."""
 
     async def hello(self, refused: Object | None) -> Object:
         """Return the fields of the hello to send first, or after the answer *refused*.
@@ -68,7 +68,7 @@ class Login(Protocol):
 
 
 class ConnectionListener(Protocol):
-    """Receives what comes over a `ServerConnection`."""
+    """Receives the answers and events of a `ServerConnection`."""
 
     def logged_in(self, hello: Object) -> None:
         """Called after each login with the server's answer to the hello."""
@@ -80,12 +80,12 @@ class ConnectionListener(Protocol):
         """Called when the state has changed."""
 
     def connecting_failed(self, problem: str) -> None:
-        """Called with the reason when connecting has failed; it is tried again."""
+        """Called with the reason when connecting has failed; the connection retries."""
 
     def unconfirmed(self, lines: Sequence[str]) -> None:
-        """Called with the lines that the server may or may not have received.
+        """Called with the unconfirmed lines: the server may or may not have received them.
 
-        Only a guest's: the server cannot recognize the requests of their last connection.
+        Only guests have them: the server cannot recognize requests of their last connection.
         """
 
     def connection_ended(self, reason: str) -> None:
@@ -93,15 +93,15 @@ class ConnectionListener(Protocol):
 
 
 class Screen(Protocol):
-    """What a person reads and types at.
+    """The input and output of a person.
 
-    *keeps_typed* is True if a typed line stays visible, so its message need not be shown again.
+    *keeps_typed* is True if a typed line stays visible, so its message is not displayed again.
     """
 
     keeps_typed: bool
 
     def show(self, lines: Sequence[Line]) -> None:
-        """Show *lines* below what was shown before."""
+        """Display *lines* below the earlier output."""
 
     def ask(self, question: str, secret: bool) -> Deferred[str]:
         """Ask *question*; a *secret* answer is not shown. Fails with `Cancelled`."""

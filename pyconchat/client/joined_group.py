@@ -1,4 +1,4 @@
-"""JoinedGroup: a group that the account is in: its members, and how much of it is new."""
+"""JoinedGroup: a group that the account is in: its members, and its count of new entries."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MAX_COUNTED = 1000
 class JoinedGroup:
     """A group that the account is in. *members* maps names to whether they are online.
 
-    *head* is the number of the newest entry. The entries up to *shown* were shown to the person,
-    here or on another device; the server knows that of those up to *reported*. *joined_at* is the
-    number of the person's own entry, until the lines before it were shown; else 0.
+    *head* is the number of the newest entry. The entries up to *shown* were displayed to the
+    person, here or on another device, and reported to the server up to *reported*. *joined_at* is
+    the number of the person's own entry, until the lines before it were displayed; else 0.
 
-    The entries after `_counted_after` have come as events, so that those that are new are counted
-    exactly. Of those before, only the server's numbers in the hello are known.
+    The entries after `_counted_after` were received as events, so the new ones among them are
+    counted exactly. For earlier entries, only the server's counts in the hello are known.
     """
 
     def __init__(self, name: str, number: int = 0, topic: str = "") -> None:
@@ -35,7 +35,7 @@ class JoinedGroup:
         self.joined_at = 0
         self._counted_after = 0
         self._new: deque[int] = deque(maxlen=MAX_COUNTED)  # numbers of new entries
-        self._naming: deque[int] = deque(maxlen=MAX_COUNTED)  # those that mention the person
+        self._naming: deque[int] = deque(maxlen=MAX_COUNTED)  # with a mention
         self._mentions_before = 0  # in entries that are not counted one by one
         self._head_at_login = 0
 
@@ -46,7 +46,7 @@ class JoinedGroup:
 
     @property
     def unread(self) -> int:
-        """Return how many entries are new, without those by which somebody came or went."""
+        """Return how many entries are new, without joins and leaves."""
         return max(0, self._counted_after - self.shown) + len(self._new)
 
     @property
@@ -55,7 +55,7 @@ class JoinedGroup:
         return self._mentions_before + len(self._naming)
 
     def logged_in(self, fields: Object) -> None:
-        """Learn from *fields*, the group in the answer to a hello. Missed entries follow."""
+        """Update the group from *fields*, its part of a hello's answer. Missed entries follow."""
         head, unread = count(fields.get("head")), count(fields.get("unread"))
         is_other = 0 < head < self.head  # the group was deleted, and there is another of its name
         is_known = self.head > 0 and not is_other
@@ -68,7 +68,7 @@ class JoinedGroup:
         self._mentions_before = count(fields.get("mentions"))
 
     def missed(self, older: int, mentions: int) -> None:
-        """Of what was missed, only the newest entries follow, and not the *older* ones.
+        """Only the newest missed entries follow, and not the *older* ones.
 
         *mentions* is how many of all these mention the person.
         """
@@ -93,12 +93,12 @@ class JoinedGroup:
                 self._naming.append(seq)
 
     def joined(self, seq: int, is_first: bool) -> None:
-        """The person has joined by the entry *seq*: what is after it can be new.
+        """The person has joined by the entry *seq*: entries after it can be new.
 
-        If it *is_first*, the lines before it are shown when the group is entered.
+        If it *is_first*, the lines before it are displayed when the group is entered.
         """
         if seq <= self._head_at_login:
-            return  # while they were offline: it is among what was missed
+            return  # while they were offline: it is a missed entry
         self._restart(seq, seq)
         self.reported = seq - 1
         self.joined_at = seq if is_first else 0
@@ -115,12 +115,12 @@ class JoinedGroup:
                 numbers.popleft()
 
     def read_elsewhere(self, seq: int) -> None:
-        """The entries up to *seq* were shown on another device."""
+        """The entries up to *seq* were displayed on another device."""
         self.shown_upto(seq)
         self.reported = max(self.reported, seq)
 
     def shown_alone(self, seq: int) -> None:
-        """The entry *seq* was shown, though others before it may be new."""
+        """The entry *seq* was displayed, though earlier ones may be new."""
         if seq in self._new:
             self._new.remove(seq)
 
@@ -133,7 +133,7 @@ class JoinedGroup:
 
 
 def news_in(group: JoinedGroup) -> str:
-    """Return how much is new in *group*: ``3, 1 mention, muted``."""
+    """Return the counts of new entries in *group* in words: ``3, 1 mention, muted``."""
     unread = f"{group.unread}" if group.unread < MAX_COUNTED else f"{MAX_COUNTED - 1}+"
     mentions = f", {group.mentions} mention{'s' * (group.mentions > 1)}" if group.mentions else ""
     return f"{unread}{mentions}{', muted' if group.muted else ''}"

@@ -11,7 +11,7 @@ MAX_BETWEEN_INTERRUPTS = 3.0
 
 
 class Leaving:
-    """Calls *finished* when the person leaves, if they mean it; *notify* shows a line.
+    """Calls *finished* when the person leaves, perhaps after a confirmation; *notify* shows a line.
 
     *pending* returns how many lines and transfers are unfinished, *seconds* the time.
     """

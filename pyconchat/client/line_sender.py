@@ -1,4 +1,4 @@
-"""LineSender: sends what a person types, in order, and shows the answers."""
+"""LineSender: sends typed lines, in order, and displays the answers."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ Request: TypeAlias = dict[str, str]
 AnswerHandler: TypeAlias = Callable[[Request, Sequence[str], Object], bool]
 """Handles the answer to a request with the answers that were given to the server's questions.
 
-Returns whether that was all: then nothing is shown.
+Returns whether the answer is completely handled: then nothing is displayed.
 """
 
 
 class _Waiting(NamedTuple):
-    """What waits for the commands before it. *line* is what was typed; None for a paste."""
+    """Pending input, behind unanswered commands. *line* is the typed line; None for a paste."""
 
     action: Callable[[], None]
     line: str | None
@@ -51,12 +51,12 @@ class LineSender:
     """Sends lines for the current one of *groups*; *notify* shows text.
 
     *carry_out* gets each typed line in its turn, *handle* each answer first. *is_command* returns
-    whether an answer to a question is a command, which is carried out in place of the one that
-    asked.
+    whether an answer to a question is a command, which is carried out in place of the command
+    that asked.
 
-    Whatever is typed after a command waits until the command is answered, and its questions too:
-    the command may change the current group, and the line may be the answer to a question, such
-    as a password, which must not be said in a group.
+    Input after a command is held until the command and its questions are answered: the command may
+    change the current group, and the line may be the answer to a question, such as a password,
+    which must not be said in a group.
     """
 
     screen: Screen  # set before the first line
@@ -78,7 +78,7 @@ class LineSender:
         self._handle = handle
         self._carry_out = carry_out
         self._is_command = is_command
-        self._commands = 0  # that were not answered yet, or ask for something
+        self._commands = 0  # unanswered, or waiting for an answer of the person
         self._waiting: deque[_Waiting] = deque()  # for their answers
         self._visible: list[str] = []  # typed messages that the screen keeps
 
@@ -94,7 +94,7 @@ class LineSender:
 
     @property
     def is_busy(self) -> bool:
-        """Return whether what is typed now has to wait for commands."""
+        """Return whether new input has to wait for commands."""
         return bool(self._commands or self._waiting)
 
     def typed(self, line: str) -> None:
@@ -194,7 +194,7 @@ class LineSender:
     async def _ask(
         self, request: Request, answers: Sequence[str], question: str, secret: bool
     ) -> None:
-        """Ask the person for what *request* lacks, and send it again with the answer."""
+        """Ask the person for the missing argument of *request*, and repeat it with the answer."""
         try:
             answer = await self._answer_to(question, secret)
         except (Cancelled, GaveUp):

@@ -1,7 +1,7 @@
-"""LineFormatter: turns events and answers into lines of styled text, which the screens show.
+"""LineFormatter: turns events and answers into lines of styled text for the screens.
 
 The sentences are made by `render`, as the server's are for people. Events and answers of a kind
-that this client does not know are shown field by field.
+that this client does not know are displayed field by field.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def plain_text(line: Line) -> str:
 
 
 class LineFormatter:
-    """Formats what *me* reads, in local time, with a line wherever the day changes.
+    """Formats lines for *me*, in local time, with a line wherever the day changes.
 
     That line has the time zone of the day, if it is not that of now: summer time.
 
@@ -65,7 +65,7 @@ class LineFormatter:
     def event(self, event: Object, current: str | None, live: bool) -> list[Line]:
         """Return the lines for *event* if *current*, ``tea`` or ``@bob``, is the current place.
 
-        What mentions the reader is highlighted. Only a *live* message, one that was not missed,
+        Mentions of the reader are highlighted. Only a *live* message, one that was not missed,
         rings the bell.
         """
         return self._entry(event, current, rings=live, marked=True)
@@ -78,7 +78,7 @@ class LineFormatter:
         marked: bool = False,
         answerable: bool = True,
     ) -> list[Line]:
-        """Return the lines for *event*. What mentions the reader is highlighted if *marked*.
+        """Return the lines for *event*. Mentions of the reader are highlighted if *marked*.
 
         *answerable* is as in `event_sentence`.
         """
@@ -149,7 +149,7 @@ class LineFormatter:
         return Line((*pieces, ("mention" if marked else "", text)))
 
     def _log(self, answer: Object, current: str | None) -> list[Line]:
-        """Return the lines for entries that the person has asked for."""
+        """Return the lines for requested entries."""
         kind = answer.get("type")
         entries = self.log(answer, current, numbers=True)
         more, next = answer.get("more"), str(answer.get("next") or "")
@@ -168,7 +168,7 @@ class LineFormatter:
         """Return the lines for the entries of an answer, with day lines of their own.
 
         With *numbers*, messages have the number by which commands name them, and requests to join
-        are past ones, not to be answered. What mentions the reader is highlighted where it is
+        are past ones, not to be answered. Mentions of the reader are highlighted if they are
         marked as unread.
         """
         entries = answer.get("entries")
@@ -205,7 +205,7 @@ class LineFormatter:
         return datetime.fromtimestamp(self._wall_clock()).date()
 
     def _other(self, event: Object) -> list[Line]:
-        """Return the lines for what is no entry: a reply that comes as an event, or unknown."""
+        """Return the lines for an object that is no entry: a reply sent as an event, or unknown."""
         if event.get("type") in ("live", "end"):
             return []
         reply = reply_in(event, self._wall_clock())
@@ -214,7 +214,7 @@ class LineFormatter:
         return [server_line(line) for line in reply_lines(reply)]
 
     def _unknown(self, fields: Object) -> list[Line]:
-        """Return the line for what only a newer client knows."""
+        """Return the line for an object that only newer clients know."""
         text = fields.get("text")
         if isinstance(text, str):
             return [server_line(text)]

@@ -14,10 +14,10 @@ from pyconchat.client.records import comes_or_goes
 __all__ = ["CannotRead", "LogReader", "NewEntries"]
 
 MAX_NEW = 200
-"""Maximum new entries that are shown at once; the server has the older ones."""
+"""Maximum new entries that are displayed at once; the server has the older ones."""
 
 MAX_EARLIER = 20
-"""Maximum earlier entries that are shown at the first entry."""
+"""Maximum earlier entries that are displayed when a group is first entered."""
 
 PAGE = 200
 """Entries that are read with one request. Joins and leaves are left out afterwards."""
@@ -27,7 +27,7 @@ MAX_PAGES = 10
 
 
 class CannotRead(Exception):
-    """The server does not show the log. *answer* is its answer."""
+    """The server refuses to read the log. *answer* is its answer."""
 
     def __init__(self, answer: Object) -> None:
         super().__init__(str(answer.get("error")))
@@ -43,7 +43,7 @@ class NewEntries(NamedTuple):
 
 
 class _Page(NamedTuple):
-    """*entries* that are shown, of all those after *after*."""
+    """The *entries* to display, of all entries after *after*."""
 
     entries: list[Object]
     after: int
@@ -56,7 +56,7 @@ class LogReader:
         self._connection = connection
 
     async def new(self, group: str, after: int, upto: int, me: str) -> NewEntries:
-        """Return the entries after *after*, up to *upto*, without the coming and going of others.
+        """Return the entries after *after*, up to *upto*, without joins and leaves of others.
 
         *me* is the name of the person.
         """

@@ -20,7 +20,7 @@ MAX_LISTED = 20
 class LoginGroups:
     """Joins the group *wanted* of the address, if any, and a guest's groups again.
 
-    *go* makes a group current, and *notify* shows a line. *answered* is called with the line and
+    *go* makes a group current, and *notify* displays a line. *answered* is called with the line and
     the answer to joining the wanted group, *rejoined* with the name of a guest's group and the
     answer.
     """
@@ -63,7 +63,7 @@ class LoginGroups:
             self._go(groups[0].name)
 
     def suggest(self) -> None:
-        """Show which of the own groups there are to enter; a newcomer, how to find one."""
+        """Display the own groups that can be entered; for a newcomer, how to find one."""
         groups = self._groups.all()
         if not self._groups.at_desk or self._wanted or self._connection.unanswered:
             return
@@ -91,7 +91,7 @@ class LoginGroups:
         if self._groups.at_desk:
             self._go(group.name)
 
-    # The next login asks again for what is unconfirmed.
+    # The next login repeats unconfirmed requests.
 
     def _wanted_answered(self, line: str, answer: Object) -> None:
         if answer.get("code") != UNCONFIRMED:
@@ -104,6 +104,6 @@ class LoginGroups:
 
 
 def _described(group: JoinedGroup) -> str:
-    """Return the number and the name of *group*, and how much is new in it."""
+    """Return the number and the name of *group*, and its counts of new entries."""
     new = f" (new: {news_in(group)})" if group.unread else ""
     return f"{group.number} {group.name}{new}"

@@ -1,4 +1,4 @@
-"""MidnightTimer: notices that the local day has changed."""
+"""MidnightTimer: detects that the local day has changed."""
 
 from __future__ import annotations
 

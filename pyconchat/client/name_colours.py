@@ -43,7 +43,7 @@ class NameColours:
 def _choice(key: str, taken: list[int]) -> int:
     preferred = zlib.crc32(key.encode()) % NAME_COLOURS
     nearest = [(preferred + step) % NAME_COLOURS for step in range(NAME_COLOURS)]
-    return min(nearest, key=taken.count)  # the first of those with the fewest
+    return min(nearest, key=taken.count)  # the first of the least used
 
 
 def _bound(chosen: dict[Hashable, dict[str, int]] | dict[str, int], most: int) -> None:

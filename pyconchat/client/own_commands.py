@@ -52,7 +52,7 @@ class OwnCommands:
         return True
 
     def go(self, where: str) -> None:
-        """Make another place current: by name or number, or the next group with something new."""
+        """Make another place current: by name or number, or the next group with new entries."""
         if where.startswith("@"):
             self._query(where[1:])
             return
@@ -68,7 +68,7 @@ class OwnCommands:
         self._entered()
 
     def _view(self, chosen: str) -> None:
-        """Choose how much the screen shows, or explain it."""
+        """Choose the view of the screen, or explain the choice."""
         if chosen in EXPLANATIONS:
             self._views.mode = "all" if chosen == "all" else "one"
             with suppress(OSError):  # it is chosen for this run

@@ -1,6 +1,6 @@
-"""ReadMarkers: reports to the server how far each conversation was shown.
+"""ReadMarkers: reports to the server up to which entry each conversation was displayed.
 
-The server passes that on to the account's other devices, and counts what is unread from there.
+The server notifies the account's other devices, and counts later entries as unread.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class ReadMarkers:
         self._sent_at = float("-inf")
 
     def group_shown(self, name: str, seq: int) -> None:
-        """The entries of the group *name* up to *seq* were shown."""
+        """The entries of the group *name* up to *seq* were displayed."""
         self._note(("group", name), seq)
 
     def private_shown(self, partner: str, seq: int) -> None:
-        """The entries of the conversation with *partner* up to *seq* were shown."""
+        """The entries of the conversation with *partner* up to *seq* were displayed."""
         self._note(("with", partner), seq)
 
     def report(self) -> None:

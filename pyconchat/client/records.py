@@ -136,9 +136,9 @@ def where_of(event: Object, current: str | None) -> Where:
 
 
 def is_news(event: Object) -> bool:
-    """Return whether *event*, an entry, counts as new: not if somebody came or went.
+    """Return whether *event*, an entry, counts as new: joins and leaves do not.
 
-    Nor do those that are not shown: a removed message, tags, and an edit that was edited again.
+    Nor do hidden entries: removed messages, tags, and edits that were edited again.
     """
     kind = event.get("type")
     if kind in ("joined", "left", "unsaid", "tags"):
@@ -147,7 +147,7 @@ def is_news(event: Object) -> bool:
 
 
 def comes_or_goes(event: Object, me: str) -> bool:
-    """Return whether *event* is that somebody else came or went: it is left out later."""
+    """Return whether *event* is the join or leave of somebody else, which is left out later."""
     if event.get("type") not in ("joined", "left"):
         return False
     known = event_in(event)

@@ -103,7 +103,7 @@ class _Client:
 
         from pyconchat.client.ui.plain import PlainScreen
 
-        # Without a status line, what is new in other groups would not be seen.
+        # Without a status line, new entries in other groups would not be noticed.
         session = self._session("all")
 
         def read() -> None:
@@ -267,12 +267,12 @@ class _Client:
         if self._reason is None:
             self._reason = reason
             if self._reactor.running:
-                # In the next turn: the caller may be in the middle of something.
+                # In the next reactor turn: the caller may not have finished.
                 self._reactor.callLater(0, self._reactor.stop)
 
 
 def _unsent(session: ClientSession) -> str:
-    """Return what a signal that ends *session* prevents."""
+    """Return the sentence about the lines that a signal leaves unsent by ending *session*."""
     count = session.unanswered
     return f"interrupted before {counted(count, 'line')} had been sent" if count else ""
 

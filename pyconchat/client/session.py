@@ -1,7 +1,7 @@
-"""ClientSession: what a person does at the client, and what they see of the server.
+"""ClientSession: executes a person's input, and displays the server's answers and events.
 
 It executes only its own commands (`completer.OWN_COMMANDS`): the server has all others, their help
-and the rules. The screens (`ui.terminal`, `ui.plain`) show lines and read input.
+and the rules. The screens (`ui.terminal`, `ui.plain`) display lines and read input.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class ClientSession:
         self._marks.report()
         return self.connection.stop()
 
-    # What the person does.
+    # Input of the person.
 
     @property
     def takes_lines(self) -> bool:
@@ -152,7 +152,7 @@ class ClientSession:
 
     @property
     def hides_input(self) -> bool:
-        """Return whether input may be a password, so that it is not shown."""
+        """Return whether input may be a password, so that it is hidden."""
         return self._login.expects_secret
 
     def may_have_secret(self, line: str) -> bool:
@@ -217,7 +217,7 @@ class ClientSession:
 
     def _carry_out(self, line: str) -> None:
         self._leaving.stays()
-        self._marks.report()  # the person has read what is on the screen
+        self._marks.report()  # the person has read the screen
         doubt = self._doubtful.why(line)
         if doubt:
             self._notify(doubt)
@@ -238,7 +238,7 @@ class ClientSession:
             self._sender.send_line(line)
 
     def _entered(self) -> None:
-        """Show what is new in the place that the person has chosen."""
+        """Display the new entries of the place that the person has chosen."""
         self._doubtful.chose()
         self._details.current_changed()
         self.views.catch_up()
@@ -251,10 +251,10 @@ class ClientSession:
         for text in messages_of(lines, self._line_bytes):
             self._sender.send_text(text)
 
-    # What the connection reports.
+    # Reports of the connection.
 
     def logged_in(self, hello: Object) -> None:
-        """Take over what the server's hello says; join the groups that are to be joined."""
+        """Apply the answer to the hello; join the wanted group, and a guest's earlier ones."""
         self._was_logged_in = True
         limit = hello.get("line_bytes")
         if isinstance(limit, int) and limit > 0:
@@ -319,7 +319,7 @@ class ClientSession:
         self.screen.show(self._formatter.answer(answer, self._current_name()))
 
     def _handle_answer(self, request: Request, answers: Sequence[str], answer: Object) -> bool:
-        """Use an answer to something typed; return whether it needs no line on the screen."""
+        """Handle the answer to a typed line; return whether it needs no line on the screen."""
         token = answer.get("token")
         if isinstance(token, str) and token:
             self._login.password_changed(token)

@@ -1,8 +1,8 @@
-"""Views: which events are shown now, and what is shown when a group is entered.
+"""Views: select the events that are displayed at once, and on entering a group.
 
 With one view for each place, the screen shows the current group or private conversation, private
-messages, and what is addressed to the person. The rest is counted, and read from the server's log
-when its group is entered. With all in one view, everything is shown as it comes.
+messages, and events addressed to the person. Other events are counted, and read from the server's
+log when their group is entered. With all in one view, everything is displayed on receipt.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ __all__ = ["ViewMode", "Views"]
 ViewMode: TypeAlias = Literal["one", "all"]
 
 MAX_HELD = 200
-"""Maximum events that wait while the log before them is read."""
+"""Maximum events that are held while the log before them is read."""
 
 MAX_HELD_CHARACTERS = 100_000
 """Maximum characters in the texts of those events."""
 
 
 class _Reading:
-    """What is new up to the entry *upto* is being read, and live events are *held* until then.
+    """New entries up to *upto* are being read, and live events are *held* until then.
 
     If they become too many they are dropped, and read from the log too. Nothing is missing up to
     the entry *complete_upto*.
@@ -66,9 +66,9 @@ class _Reading:
 
 
 class Views:
-    """The views of *groups*. *show_event* shows an event, which is live or not; *show* lines.
+    """The views of *groups*. *show_event* displays an event, which is live or not; *show* lines.
 
-    *marks* gets what was shown.
+    *marks* gets the numbers of displayed entries.
     """
 
     _log = Logger()
@@ -89,19 +89,19 @@ class Views:
         self._formatter = formatter
         self._show_event = show_event
         self._show = show
-        self._joins = True  # the setting: whether coming and going is shown
+        self._joins = True  # the setting: whether joins and leaves are displayed
         self._readings: dict[JoinedGroup, _Reading] = {}
         self._entered: set[str] = set()  # the people whose conversations were entered
-        self._first_private: dict[str, int] = {}  # the first entry that was shown, by partner
+        self._first_private: dict[str, int] = {}  # the first displayed entry, by partner
 
     def learn(self, fields: Object) -> None:
-        """Learn from a hello, an answer or an event whether coming and going is shown."""
+        """Read from a hello, an answer or an event whether joins and leaves are displayed."""
         settings = fields.get("settings")
         if isinstance(settings, dict) and isinstance(settings.get("joins"), bool):
             self._joins = settings["joins"]
 
     def event_received(self, event: Object, is_live: bool, is_visible: bool) -> None:
-        """Show or count *event*. If it *is_visible*, it is on the screen, as it was typed."""
+        """Display or count *event*. If it *is_visible*, it is on the screen, as it was typed."""
         group = self._groups.get(event.get("group"))
         seq = count(event.get("seq")) if event.get("type") != "read" else 0
         if group in self._readings and self._sees(group):
@@ -109,7 +109,7 @@ class Views:
                 self._readings[group].hold(event, is_live, is_visible)
                 return
             if event.get("type") == "missed":
-                return  # the heading of what is being read
+                return  # the heading of the entries that are being read
         shown = is_visible or self._shows(event, group, is_live)
         if shown and not is_visible:
             self._show_event(event, is_live)
@@ -124,7 +124,7 @@ class Views:
                 self._mark(group, group.head)
 
     def catch_up(self) -> None:
-        """Show what is new in the groups that are seen, and what was said before at first."""
+        """Display the new entries of the groups in view, and the earlier ones on first sight."""
         for group in self._groups.all():
             news = group.unread or group.joined_at
             if news and self._sees(group) and group not in self._readings:
@@ -137,10 +137,10 @@ class Views:
                 lambda each: self._log.failure("reading a conversation failed", each)
             )
 
-    # Which events are shown.
+    # Selection of events.
 
     def _sees(self, group: JoinedGroup | None) -> bool:
-        """Return whether the screen shows all of *group*."""
+        """Return whether *group* is in view: all its events are displayed."""
         if group is None or group is self._groups.current:
             return group is not None
         return self.mode == "all" and not group.muted
@@ -162,10 +162,10 @@ class Views:
         return self._groups.current is not None and name in self._groups.current.members
 
     def _is_for_person(self, event: Object, group: JoinedGroup, is_live: bool) -> bool:
-        """Return whether *event*, of a group that is not seen, is shown nevertheless.
+        """Return whether *event*, of a group that is not in view, is displayed nevertheless.
 
-        That is what mentions the person now or is about them, and what they have done themselves,
-        or have to decide. A mention that was missed is shown when its group is entered.
+        True of live mentions of the person, and events about them, by them, or that they have to
+        answer. A missed mention is displayed when its group is entered.
         """
         known = event_in(event)
         if known is None:
@@ -180,10 +180,10 @@ class Views:
             return True
         return is_live and fold(str(event.get("by"))) == me
 
-    # What is new.
+    # New entries.
 
     async def _catch_up(self, group: JoinedGroup) -> None:
-        """Show what was said in *group* before it was joined, and what is new."""
+        """Display the entries of *group* before it was joined, and the new ones."""
         while self._sees(group) and (group.unread or group.joined_at):
             joined, after, is_new = group.joined_at, group.shown, bool(group.unread)
             reading = self._readings[group] = _Reading(group.head)
@@ -207,7 +207,7 @@ class Views:
             self._release(group, reading)
 
     def _cannot_read(self, group: JoinedGroup, reading: _Reading, answer: Object) -> None:
-        """Show why the log cannot be read, and the events that waited for it."""
+        """Display why the log cannot be read, and the held events."""
         group.joined_at = 0
         if not self._sees(group) or self._groups.get(group.name) is not group:
             return
@@ -245,7 +245,7 @@ class Views:
             self._show([server_line(f"Earlier, {where}:"), *lines])
 
     async def _show_private(self, partner: str) -> None:
-        """Show what was said in the conversation with *partner*, which is entered."""
+        """Display the earlier entries of the conversation with *partner*, which is entered."""
         before = self._first_private.get(fold(partner))
         try:
             earlier = await self._reader.earlier({"with": partner}, before, self._groups.me)

@@ -1,4 +1,4 @@
-"""FileCommands: shares the files that a person names, and fetches new files unasked."""
+"""FileCommands: shares the files that a person names, and fetches new files automatically."""
 
 from __future__ import annotations
 

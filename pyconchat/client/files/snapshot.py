@@ -1,4 +1,4 @@
-"""Snapshot: the size and the hash of the bytes that a file has at the start."""
+"""Snapshot: the size and the hash of a file's content at the start."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Snapshot(NamedTuple):
 def snapshot_of(path: Path, size: int | None = None) -> Snapshot:
     """Return the snapshot of the first *size* bytes of the file at *path*. Blocks.
 
-    Without *size*, of those that it has now: a log may grow while it is read. Raises `OSError`.
+    Without *size*, of its current size: a log may grow while it is read. Raises `OSError`.
     """
     if not stat.S_ISREG(path.stat().st_mode):  # opening a FIFO would block
         raise NotAFile("not a file")

@@ -1,4 +1,4 @@
-"""Transfer: what an upload and a download have in common: progress, attempts and timeouts."""
+"""Transfer: the base of uploads and downloads: progress, attempts and timeouts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MAX_ANSWER_BYTES = 1024
 
 
 class TransferFailed(Exception):
-    """The transfer failed for good; the message is one line."""
+    """The transfer failed permanently; the message is one line."""
 
 
 class Interrupted(Exception):
@@ -48,11 +48,11 @@ class Interrupted(Exception):
 
 
 class RefusedForNow(Interrupted):
-    """The server refused an attempt, as it does while an earlier one has not ended there."""
+    """The server refused an attempt; it may not have noticed the end of an earlier one."""
 
 
 class Network(NamedTuple):
-    """What a transfer needs: *run* runs a function that may block in a thread."""
+    """The context of a transfer: *run* runs a function that may block in a thread."""
 
     reactor: IReactorTime
     endpoint: IStreamClientEndpoint
@@ -85,7 +85,7 @@ class Transfer:
         return (self.size - self.done) / self.rate if self.rate > 0 else None
 
     def _start_attempt(self, done: int) -> None:
-        """Take note that *done* bytes were transferred before this attempt."""
+        """Record that *done* bytes were transferred before this attempt."""
         self.done = self._done_before = done
         self._started = self._seconds()
 

@@ -34,7 +34,7 @@ MAX_UPLOADS = 2
 
 
 class FileSettings(NamedTuple):
-    """Where fetched files go, and up to how many bytes (*auto_get*) they are fetched unasked.
+    """The folder for fetched files, and the maximum bytes of files to fetch automatically.
 
     *run* runs a function that may block in a thread.
     """
@@ -124,7 +124,7 @@ class Transfers:
         return await self._follow(download, fetch())
 
     async def _follow(self, transfer: Transfer, doing: Any) -> bool:
-        """Show the progress of *transfer* while *doing* runs; return whether it succeeded."""
+        """Display the progress of *transfer* while *doing* runs; return whether it succeeded."""
         self.active.append(transfer)
         if not self._redrawing.running:
             self._redrawing.start(REDRAW_INTERVAL)

@@ -34,11 +34,11 @@ BLOCK_BYTES = 256 * 1024
 CHANGES = "it changes while it is sent"
 
 TEMPORARY = ("bad-argument", "busy", "too-many")
-"""Codes of refusals while an earlier attempt has not ended at the server."""
+"""Codes of refusals while the server has not noticed the end of an earlier attempt."""
 
 
 class Upload(Transfer):
-    """Sends the file at *path*. *number* is the one that the server gives it. Raises `OSError`."""
+    """Sends the file at *path*. *number* is assigned by the server. Raises `OSError`."""
 
     verb = "sending"
 
@@ -53,10 +53,10 @@ class Upload(Transfer):
         ticket: Callable[[], Deferred[tuple[str, int]]],
         shared: Callable[[str], Deferred[int]],
     ) -> None:
-        """Send the bytes that the file has now. Raises `TransferFailed`, `OSError`.
+        """Send the file's current content. Raises `TransferFailed`, `OSError`.
 
         *ticket* fires with a ticket and the offset from which to send. *shared* gets a hash and
-        fires with the number of our shared file that has it, or 0; it is asked when everything
+        fires with the number of our shared file that has it, or 0; it is called when everything
         was sent, and the connection was lost before the server's answer.
         """
         snapshot: Snapshot = await self._network.run(snapshot_of, self.path)

@@ -45,7 +45,7 @@ class Address(NamedTuple):
 
 
 def parse_address(text: str, port: str = "", tls: bool = False) -> Address:
-    """Return the address that *text* is. Raises `BadAddress`.
+    """Parse *text*; return the address. Raises `BadAddress`.
 
     *port* was given apart from it, as in ``HOST PORT``; *tls*: TLS, whatever the scheme is.
     """
@@ -88,7 +88,7 @@ def _host(host: str, text: str) -> str:
         return host
     name = host
     if not host.isascii() or "xn--" in host.lower():
-        import idna  # slow to import, and seldom needed
+        import idna  # slow to import, and rarely needed
 
         try:
             name = idna.encode(host, uts46=True).decode()

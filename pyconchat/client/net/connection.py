@@ -45,7 +45,7 @@ MAX_SILENCE = 35.0
 
 OPTIONS = {"missed": 200, "reads": True}
 """Fields of every hello: the server sends at most so many missed entries of a conversation, and
-only those count as shown that the client reports.
+counts only the entries as displayed that the client reports.
 """
 
 MAX_SILENT_ENDS = 3
@@ -63,10 +63,10 @@ class LostQuietly(ConnectionError):
 
 
 class ServerConnection:
-    """The connection through *endpoint*, logged in by *login*; *listener* gets what comes.
+    """The connection through *endpoint*, logged in by *login*; *listener* gets answers and events.
 
-    *guest* is True while the server knows us as a guest, *problem* is why the last attempt to
-    connect failed, or "".
+    *guest* is True while the account is a guest's, *problem* is the reason why the last attempt
+    to connect failed, or "".
     """
 
     _log = Logger()
@@ -85,7 +85,7 @@ class ServerConnection:
         self._listener = listener
         self._protocol: JsonProtocol | None = None
         self._logged_in = False
-        self._was_logged_in = False  # ever
+        self._was_logged_in = False  # since the start
         self._silent_ends = 0  # of connections in a row
         self._end_explained = False  # by the server, on this connection
         self._ending = False
@@ -168,7 +168,7 @@ class ServerConnection:
         self._cursors.forget_replaced(objects_in(fields.get("groups")))
 
     def _give_up_sent(self) -> None:
-        """Give up what was sent on earlier connections of a guest.
+        """Drop the requests that were sent on earlier connections of a guest.
 
         Their keys are unknown now, so the server might carry out a repeated request twice.
         """
@@ -208,7 +208,7 @@ class ServerConnection:
         return refusal_in(opening) or lost
 
     def _failed(self, failure: Exception) -> None:
-        """Report why connecting failed, unless that is what was reported last."""
+        """Report why connecting failed, unless the last report was the same."""
         if isinstance(failure, LostQuietly):
             return
         if isinstance(failure, LoginRefused):
@@ -234,7 +234,7 @@ class ServerConnection:
             self.state = state
             self._listener.state_changed(state)
 
-    # What the server sends.
+    # Objects from the server.
 
     def _received(self, fields: Object) -> None:
         """Handle an object. An error while one is handled does not end the connection."""

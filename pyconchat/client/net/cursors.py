@@ -21,7 +21,7 @@ class Cursors:
         self._times: dict[str, str] = {}  # of the last entries
 
     def is_new(self, event: Object) -> bool:
-        """Return whether *event* was not received before, and take note of its number."""
+        """Return whether *event* was not received before, and record its number."""
         if event.get("type") == "read":
             return True  # no entry: its number is that of one
         seq, conversation = event.get("seq"), _conversation(event)
@@ -39,7 +39,7 @@ class Cursors:
         return True
 
     def for_hello(self) -> dict[str, int]:
-        """Return the numbers of the newest conversations, for as many as fit in a hello.
+        """Return the numbers of as many of the newest conversations as fit in a hello.
 
         For the others the server has the account's cursors.
         """
@@ -53,7 +53,7 @@ class Cursors:
         return chosen
 
     def forget_replaced(self, groups: Sequence[Object]) -> None:
-        """Forget the groups whose last entry, in the *groups* of a hello, is before ours.
+        """Remove the groups whose last entry, in the *groups* of a hello, is before ours.
 
         Such a group is another one of the same name.
         """
@@ -63,7 +63,7 @@ class Cursors:
                 del self.since[name]
 
     def clear(self) -> None:
-        """Forget all conversations, which have ended."""
+        """Remove all conversations, which have ended."""
         self.since.clear()
 
 

@@ -1,6 +1,6 @@
 """JsonProtocol: JSON objects from and to the server, one a line.
 
-The server is not trusted: every text in what it sends is made safe for a terminal here, once.
+The server is not trusted: every text that it sends is made safe for a terminal here, once.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ _NAMES = frozenset({"name", "from", "with", "by", "group", "admin", "type", "cod
 
 
 class JsonProtocol(BoundedLineReceiver):
-    """One connection. *receive* is called with each object, *lost* with why it ended.
+    """One connection. *receive* is called with each object, *lost* with the reason of its end.
 
-    *opening* has the first bytes that came before any object.
+    *opening* has the first bytes that were received before any object.
     """
 
     MAX_LENGTH = 16 * 1024 * 1024  # bytes; no answer of a server is that long
@@ -113,7 +113,7 @@ def _decoded(line: bytes) -> Object | None:
         return None
     if not isinstance(fields, dict):
         return None
-    if isinstance(fields.get("motd"), str):  # its lines are shown one by one
+    if isinstance(fields.get("motd"), str):  # its lines are displayed one by one
         fields["motd"] = fields["motd"].split("\n") if fields["motd"] else []
     return cast(Object, safe(fields))
 

@@ -1,6 +1,6 @@
 """KnownHosts: the certificates that a person has accepted, each pinned to one server.
 
-The file is like ssh's: it is for certificates that no authority of this system vouches for.
+The file is like ssh's: it is for certificates that this system does not trust.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ENTRY = re.compile(rf"[ \t]*([^#\s]\S*)[ \t]+SHA256[ \t]+({FINGERPRINT})[ \t\r]*
 
 
 class UnknownCertificate(Exception):
-    """Neither this system nor the known hosts vouch for the server, so a person must decide.
+    """Neither this system nor the known hosts trust the server, so a person must decide.
 
     *why* is a phrase: the reason why this system does not.
     """
@@ -45,7 +45,7 @@ class UnknownCertificate(Exception):
 
 
 class ChangedCertificate(Exception):
-    """The certificate of the server is not *known*, the one that the file at *path* pins."""
+    """The certificate of the server is not *known*, the pinned one in the file at *path*."""
 
     def __init__(self, host: str, port: int, known: str, fingerprint: str, path: Path) -> None:
         self.host = host

@@ -1,4 +1,4 @@
-"""ClientLogin: logs in with the saved token, a password, or what the person answers."""
+"""ClientLogin: logs in with the saved token, a password, or the person's answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ After ``unknown`` the new account may exist, with the same password.
 class ClientLogin:
     """Logs in at *address* for as long as the client runs, also after each reconnection.
 
-    *ask* asks the person, *notify* shows them a line. With *guest*, a new name without a password
+    *ask* asks the person, *notify* displays a line. With *guest*, a new name without a password
     becomes a guest without a question. From a question for a password until the server accepts one,
     *expects_secret* is True: input may be a password then.
     """
@@ -84,7 +84,7 @@ class ClientLogin:
             self._save(token)
 
     def password_changed(self, token: str) -> None:
-        """Use *token* from now on: the old password and token are not valid any more."""
+        """Use *token* from now on: the old password and token are no longer valid."""
         self._password, self._password_given = None, False
         self._save(token)
 
@@ -94,7 +94,7 @@ class ClientLogin:
             self._saved.save_token(self._address, self._name, token)
 
     async def _handle_refusal(self, refused: Object) -> None:
-        """Change what the next hello will say. Raises `GaveUp` if there is nothing left to try."""
+        """Change the fields of the next hello. Raises `GaveUp` if there is nothing left to try."""
         code, error = str(refused.get("code")), str(refused.get("error") or "The server refused.")
         if code == "bad-token":
             self._token = None

@@ -1,4 +1,4 @@
-"""LoginEndpoint: connects, and logs in before the connection is given to anybody."""
+"""LoginEndpoint: connects, and logs in before the connection is used."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["LoginEndpoint", "problem_of"]
 class LoginEndpoint:
     """Connects through *endpoint*; *log_in* logs in over the new connection.
 
-    *failed* is called with a failure, *gave_up* with the reason of one that is final.
+    *failed* is called with a failure, *gave_up* with the reason of a final one.
 
     A `ClientService` could log in by its ``prepareConnection``, but does not notice a connection
     that is lost then.

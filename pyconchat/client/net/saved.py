@@ -1,4 +1,4 @@
-"""SavedState: what the client saves on this machine: tokens, certificates, history, settings.
+"""SavedState: the client's files on this machine: tokens, certificates, history, settings.
 
 All of it is under ``$XDG_STATE_HOME/pyconchat/client``, readable only by its owner.
 """
@@ -57,7 +57,7 @@ class SavedState:
             self._write("tokens", tokens | {account: token})
 
     def delete_token(self, address: Address, name: str) -> None:
-        """Delete the token, which is not valid any more. Raises `OSError`."""
+        """Delete the token, which is no longer valid. Raises `OSError`."""
         tokens = self._tokens()
         if tokens.pop(_account(address, name), None) is not None:
             self._write("tokens", tokens)

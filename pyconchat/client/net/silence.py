@@ -1,4 +1,4 @@
-"""Silence: for how long nothing has come from the server."""
+"""Silence: for how long nothing was received from the server."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class SilenceMonitor:
         self.reset()
 
     def reset(self) -> None:
-        """Take note that something has just been received."""
+        """Record that something was just received."""
         self._last_received = self._seconds()
 
     def _check(self) -> None:

@@ -1,7 +1,7 @@
 """VerifiedTLSEndpoint: TLS to a server whose certificate this system trusts, or that is pinned.
 
-A certificate that this system's authorities vouch for is trusted, as in a browser, unless another
-one is pinned. For any other the caller shows the fingerprint to a person, pins it in `KnownHosts`,
+A certificate of this system's authorities is trusted, as in a browser, unless another one is
+pinned. For any other, the caller displays the fingerprint to a person, pins it in `KnownHosts`,
 and connects again. The library for TLS is an extra, so it is imported only when the first endpoint
 is created.
 """
@@ -174,9 +174,9 @@ class _VerifiedConnection(ProtocolWrapper):
     def certificate_seen(
         self, _: Connection, certificate: X509, error: int, depth: int, ok: int
     ) -> bool:
-        """Record OpenSSL's *error* for one certificate of the chain; return whether to go on."""
+        """Record OpenSSL's *error* for one certificate of the chain; return whether to continue."""
         self._error = self._error or (0 if ok else error)
-        # Certificates of a later renegotiation would not be verified by anybody.
+        # The certificates of a later renegotiation would not be verified.
         return not self.verified.called
 
     def handshakeCompleted(self) -> None:
@@ -186,7 +186,7 @@ class _VerifiedConnection(ProtocolWrapper):
             application = self._build()
             if application is None:
                 raise NoProtocol
-        except Exception as problem:  # whatever it is, nothing may be sent
+        except Exception as problem:  # after any exception, nothing may be sent
             self.verified.errback(problem)
             self.transport.abortConnection()
         else:

@@ -1,1 +1,1 @@
-"""What the client shows a person: the terminal, plain output, and pipes."""
+"""The client's screens: the terminal, plain output, and pipes."""

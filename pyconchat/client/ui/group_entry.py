@@ -1,4 +1,4 @@
-"""GroupEntry: enters a group for a script, and finds out whether it is temporary."""
+"""GroupEntry: enters a group for a script, and determines whether it is temporary."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class InputLine:
 
     Lines are kept in the file *history*, except those that *may_have_secret*, or only in memory if
     it is None. *accept* is called when
-    Enter is pressed, and returns whether to keep the text. What is typed is not shown while
+    Enter is pressed, and returns whether to keep the text. The input is not displayed while
     *hidden*, and Up and Down do not search the history while *asked*.
     """
 
@@ -98,7 +98,7 @@ class _History(FileHistory):
 
 
 class _Hidden(Processor):
-    """Shows nothing of what is typed, not even its length."""
+    """Displays nothing of the input, not even its length."""
 
     def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
         return Transformation([], lambda _source: 0, lambda _display: 0)

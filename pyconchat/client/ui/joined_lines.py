@@ -1,4 +1,4 @@
-"""JoinedLines: recognizes a paste by its timing, where a terminal passes on single lines."""
+"""JoinedLines: recognizes a paste by its timing, on terminals that send single lines."""
 
 from __future__ import annotations
 

@@ -25,9 +25,10 @@ def key_bindings(
     paste: Callable[[str], None],
     go_to: Callable[[int], None],
 ) -> KeyBindings:
-    """Return the bindings for *buffer*. While *asked*, *answer* gets the answer; None cancels.
+    """Return the bindings for *buffer*.
 
-    So it does while the input is *hidden*. *interrupt* is called for Ctrl-C on an empty line.
+    While *asked*, or while the input is *hidden*, *answer* gets the answer; None cancels.
+    *interrupt* is called for Ctrl-C on an empty line.
     *go_to* gets the number of a group, *paste* the text from the terminal.
     """
     keys = KeyBindings()

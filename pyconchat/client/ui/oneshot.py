@@ -54,7 +54,7 @@ class OneShot:
         self._timeout = ServerTimeout(reactor, self.connection, self._finish)
         self._timeout.start()
 
-    # What the connection reports.
+    # Reports of the connection.
 
     def logged_in(self, hello: Object) -> None:
         """Join the group; a guest has to do so after each login."""

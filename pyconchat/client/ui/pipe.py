@@ -60,7 +60,7 @@ class Pipe(BoundedLineReceiver):
         self._group = group
         self._finished = finished
         self._joined = False  # logged in, and in the group, if there is one
-        self._current_group = ""  # to which a command at the front desk has led
+        self._current_group = ""  # entered by a command at the front desk
         self._asking: Object | None = None  # the command that has asked a question
         self._question = ""
         self._why_temporary = ""  # the group
@@ -85,7 +85,7 @@ class Pipe(BoundedLineReceiver):
     def readyForLine(self) -> bool:
         if not self._joined or self._output.paused:
             return False
-        # At the front desk one at a time: a command may lead to a group.
+        # At the front desk one at a time: a command may enter a group.
         return self.connection.unanswered < (MAX_UNANSWERED if self._group else 1)
 
     def lineReceived(self, line: bytes) -> None:
@@ -109,7 +109,7 @@ class Pipe(BoundedLineReceiver):
         self._failed.append("a line was longer than a megabyte")
 
     def input_failed(self) -> None:
-        """Count what could not be read as failed: standard input is a folder, or is broken."""
+        """Count the rest of the input as failed: standard input is a folder, or is broken."""
         self._failed.append("standard input could not be read to its end")
 
     def deliverLines(self) -> None:
@@ -117,13 +117,13 @@ class Pipe(BoundedLineReceiver):
         self._check_progress()
 
     def writeConnectionLost(self) -> None:
-        """Nobody reads the answers: discard them, and still send the rest of the input."""
+        """The reader of the answers is gone: discard them, and still send the rest of the input."""
         self._output.lost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._output.lost()
 
-    # What the connection reports.
+    # Reports of the connection.
 
     def logged_in(self, hello: Object) -> None:
         """Join the group, if there is one."""
@@ -151,7 +151,7 @@ class Pipe(BoundedLineReceiver):
         self._failed += [f"may not have arrived: {safe_text(line)}" for line in lines]
 
     def connection_ended(self, reason: str) -> None:
-        """Fail, unless a line has asked for that and it was the last one."""
+        """Fail, unless the last line was a command that ends the session."""
         left = self.waitingLines + self.connection.unanswered
         self._finish(reason or ("the server ended the session" if left else ""))
 
@@ -185,7 +185,7 @@ class Pipe(BoundedLineReceiver):
                 self._output.write(plain_text(line))
         self.deliverLines()
 
-    # Until all is answered.
+    # Until all requests are answered.
 
     def _check_progress(self) -> None:
         """Finish after the last answer; run the timeout while the server owes one."""
@@ -249,7 +249,7 @@ class _Output:
             self._closed.callback(None)
         self.resumeProducing()
 
-    # What the transport calls.
+    # Called by the transport.
 
     def pauseProducing(self) -> None:
         self.paused = True

@@ -1,7 +1,7 @@
 """PlainScreen: lines in, lines out. No colours, no cursor movement, nothing drawn twice.
 
 For screen readers, for simple terminals, and where the output is a file. The terminal itself
-edits and shows the line that is typed; its echo is turned off only for a secret.
+edits and echoes the typed line; its echo is turned off only for a secret.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class PlainScreen(BoundedLineReceiver):
         self._questions: deque[tuple[str, bool, Deferred[str]]] = deque()
         self._shown_state: ConnectionState | None = None
         self._echoes = True
-        self._announced: set[str] = set()  # the groups with something new
+        self._announced: set[str] = set()  # the groups with new entries
 
     # Standard input and output.
 
@@ -81,7 +81,7 @@ class PlainScreen(BoundedLineReceiver):
         """Leave: nobody reads the output any more."""
         self._session.leave()
 
-    # What the session shows.
+    # Output of the session.
 
     def show(self, lines: Sequence[Line]) -> None:
         shown = "".join(f"{plain_text(line)}\n" for line in lines)
@@ -119,7 +119,7 @@ class PlainScreen(BoundedLineReceiver):
             self._print(MESSAGES[state])
 
     def _announce_news(self) -> None:
-        """Print which groups have something new, as there is no line that counts it."""
+        """Print the groups with new entries, since there is no status line."""
         session = self._session
         is_live = session.connection.state is ConnectionState.LIVE
         if self._questions or session.views.mode == "all" or not is_live:

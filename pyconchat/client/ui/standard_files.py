@@ -16,8 +16,8 @@ __all__ = ["StandardFiles"]
 class StandardFiles(StandardIO):
     """Standard input and output of *protocol*.
 
-    *input_failed* is called before the end of the input is reported, if it is not really its end:
-    what could not be read must not pass for what was sent.
+    *input_failed* is called before the end of the input is reported, if reading has failed: unread
+    input must not count as sent.
     """
 
     def __init__(self, protocol: IProtocol, input_failed: Callable[[], None], reactor: Any) -> None:

@@ -56,7 +56,7 @@ class TerminalScreen:
     *colours* is False if the person wants none.
     """
 
-    keeps_typed = False  # the line disappears when it is sent, and its message is shown
+    keeps_typed = False  # the line disappears when it is sent; its message is displayed
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class TerminalScreen:
             self._write_lines(everything=True)
             self._app.exit()
 
-    # What the session shows.
+    # Output of the session.
 
     def show(self, lines: Sequence[Line]) -> None:
         for line in lines:
@@ -141,7 +141,7 @@ class TerminalScreen:
     def refresh(self) -> None:
         self._app.invalidate()
 
-    # What is drawn.
+    # Drawing.
 
     def _write_lines(self, everything: bool = False) -> None:
         """Write lines above the line to type in; the rest in the next turn, if there are many."""
@@ -201,7 +201,7 @@ class TerminalScreen:
             add(f"{group.number}:{group.name} {news_in(group)}", style_of(group))
         return [*parts]
 
-    # What is typed.
+    # Input.
 
     def _accepted(self, buffer: Buffer) -> bool:
         text = buffer.text
