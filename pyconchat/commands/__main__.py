@@ -13,7 +13,7 @@ Commands
 
 **In a group**, a line that begins with a slash is a command, and every other line is a message.
 ``//text`` sends a message that begins with a slash. A line whose first word cannot be a command,
-as in ``/usr/bin/env``, ``/* a comment */`` or ``// a comment``, is a message as it stands.
+as in ``/usr/bin/env``, ``/* a comment */`` or ``// a comment``, is a message, unchanged.
 ``leave`` or ``qqq`` alone leaves the group, also in pasted text. A command after spaces is
 refused, so that a password never becomes a message.
 

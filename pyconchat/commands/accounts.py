@@ -36,7 +36,7 @@ NO_PASSWORD = Arg("none", _none, rest=True)
 
 
 async def password(call: Call, none: str | None) -> Reply:
-    """Register, or change the password; with *none*, let only keys log the caller in."""
+    """Register, or change the password; with *none*, the account has only keys."""
     account, session = call.account, call.session
     proof = account.proof
     if none is not None and not account.keys:
@@ -118,7 +118,7 @@ async def set_(call: Call, name: str | None, on: bool | None) -> Reply:
     """Show the settings, or switch one."""
     account = call.account
     if name is not None:
-        account.settings.changed(name, True)  # before asking: it would be in vain
+        account.settings.changed(name, True)  # refuses unknown ones before the question
         if on is None:
             on = SWITCH.parse(await call.ask(f"{name} on or off? "))
         await call.services.registration.change_setting(account, name, on)

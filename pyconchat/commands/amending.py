@@ -122,7 +122,7 @@ async def reply(call: Call, seq: int, text: SafeText) -> Reply:
 
 
 async def pin(call: Call, seq: int | None, off: str | None) -> Reply:
-    """Pin a message, or unpin it; alone, list what is pinned."""
+    """Pin a message, or unpin it; without arguments, list the pinned messages."""
     here = call.here()
     if seq is None:
         group = call.group()
@@ -144,9 +144,9 @@ async def pin(call: Call, seq: int | None, off: str | None) -> Reply:
 def pin_lines(
     call: Call, conversation: GroupConversation, quotes: Mapping[int, Quote]
 ) -> list[PinLine]:
-    """Return the pinned messages of a group, of which *quotes* were read a moment ago.
+    """Return the pinned messages of a group, whose *quotes* were read just before.
 
-    Messages that were unpinned or removed since are left out, and the text of ignored people.
+    Messages that were unpinned or removed since then are left out, and texts of ignored people.
     """
     ignores = call.account.ignores
     return [

@@ -70,11 +70,11 @@ class Call:
 
     @property
     def asker(self) -> Asker:
-        """Return for whom passwords are hashed and checked."""
+        """Return the key by which the throttle counts passwords that are hashed and checked."""
         return Asker(self.account.key, self.session.peer.network)
 
     def move_to(self, conversation: GroupConversation) -> None:
-        """Use the command in the group that the line names, wherever it was typed."""
+        """Use the command in the group that the line names, from any place."""
         self.current = conversation
         self.named_group = conversation.group.name
 
@@ -177,7 +177,7 @@ class Call:
         return answer
 
     async def ask_password(self, prompt: str, accept: Callable[[str], Awaitable[T]]) -> T:
-        """Ask for a password until *accept* takes it, at most three times; return what it returns.
+        """Ask for a password until *accept* takes it, at most three times; return its result.
 
         After a refusal people type the next attempt at once: without a question, it would be sent
         to the group as a message. A program sends all its answers with the request, and repeats the

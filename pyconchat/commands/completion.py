@@ -1,4 +1,4 @@
-"""Completion: what Tab completes in a line that a person types, for an editor of the server's."""
+"""Completion: the Tab completion of typed lines, for the editors of the server's doors."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def may_have_password(line: str, at_desk: bool) -> bool:
 def completions(before: str, session: ISession, services: Services) -> tuple[str, list[str]]:
     """Return the last word of *before*, the line up to the cursor, and its completions.
 
-    They have only names that *session* may see anyway: those of the groups that are listed to it,
-    and of the people in its place.
+    The completions are only names visible to *session*: groups that are listed to it, and people
+    in its place.
     """
 
     def offer(kind: str, _word: str) -> Iterable[str]:

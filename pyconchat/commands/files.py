@@ -41,7 +41,7 @@ async def send(call: Call, path: str) -> Reply:
 async def list_files(call: Call, listing: Listing | None) -> Reply:
     """List the files of the group, or of the private conversation; the newest are the last.
 
-    Those of ignored people are left out: their names are texts of theirs.
+    Files of ignored people are left out, because their names are texts of these people.
     """
     listing, place = listing or Listing(), await _files(call)
     ignores = call.account.ignores
@@ -91,7 +91,7 @@ async def get(call: Call, which: str) -> Reply:
 def _folder(call: Call) -> ScpFolder | None:
     """Return the folder of the group for a person at SSH; None for others, and in private.
 
-    A guest's name is in use while they are there: another connection cannot have it.
+    Guests have none: scp cannot log in under their name, which is in use.
     """
     peer = call.session.peer
     if isinstance(call.current, Private) or not IKeyPeer.providedBy(peer):

@@ -1,4 +1,4 @@
-"""Commands about a group as a whole: which there are, what one is like, and who is in it."""
+"""Commands about a group as a whole: the list of groups, the state of one, and its members."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def create(call: Call, name: str, choice: PolicyChoice | None) -> None:
     """Create a group."""
     call.services.groups.require_free(group_name(name))
     call.chat.bounds.check_groups(call.account.name)  # before anything is asked
-    if choice is None and call.asked:  # from the menu, which does not mention policies
+    if choice is None and call.asked:  # called from the menu, which does not mention policies
         password = await call.session.ask(
             "Password for it, or Enter to approve each newcomer yourself: ", True
         )

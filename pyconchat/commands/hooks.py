@@ -55,7 +55,7 @@ async def hook(call: Call, change: _Change | None) -> Reply | None:
 
 
 async def _add(call: Call, name: Name) -> Reply:
-    """Add a hook; its address is shown only now: the server keeps the hash of its token."""
+    """Add a hook; its address is displayed only now: the server keeps the hash of its token."""
     address = call.services.config.web_address
     if not address:
         raise Refused(
@@ -65,7 +65,7 @@ async def _add(call: Call, name: Name) -> Reply:
 
     def rule(group: Group) -> list[GroupEvent]:
         events = group.add_hook(call.actor, name, digest_of(token))
-        # After the rights: others must not learn which names exist.
+        # After the rights: people without them must not learn which names exist.
         call.services.memory.require_free_for_hook(name)
         return events
 

@@ -110,7 +110,7 @@ async def invite(call: Call, wanted: _Invitation) -> Reply | None:
 
 async def _invite(call: Call, name: Name) -> Reply | None:
     def rule(group: Group) -> list[GroupEvent]:
-        group.require_right(call.actor, "invite")  # first: others must not learn which names exist
+        group.require_right(call.actor, "invite")  # first: hides which names exist
         return group.invite(call.actor, call.services.accounts.find(name).actor, call.chat.now())
 
     await call.decide(call.here(), rule)
@@ -118,7 +118,7 @@ async def _invite(call: Call, name: Name) -> Reply | None:
 
 
 async def _make_code(call: Call, uses: int, days: int) -> Reply:
-    """Make a code, which is shown only now: the server keeps its hash."""
+    """Make a code, which is displayed only now: the server keeps its hash."""
     code, now = new_code(), call.chat.now()
     digest, until = digest_of(code), now + days * DAY
     here = call.here()

@@ -1,4 +1,4 @@
-"""Commands that move somebody: into a group, out of it, and to the front desk."""
+"""Commands that move the caller: into a group, out of it, and to the front desk."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MAX_SUGGESTED = 3
 async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:
     """Enter a group, create it if there is none, or ask to join."""
     groups = call.services.groups
-    # A name that is taken cannot be hidden, for nobody else can have it; but its number can.
+    # A taken name cannot be hidden, since creating the group again would fail; its number can.
     by_number = group_number(name) is not None
     await call.chat.know_group(name)
     conversation = groups.known_to(call.actor, name) if by_number else groups.get(name)
@@ -98,7 +98,7 @@ async def admit(
 
 
 async def _create_by_joining(call: Call, raw: str, rest: SafeText | None) -> None:
-    """Create the group *raw*. Raises `Refused` if another one may be meant."""
+    """Create the group *raw*. Raises `Refused` if that may be a mistyped name."""
     if group_number(raw) is not None:
         raise Refused(
             Code.NO_SUCH_GROUP, "There is no group {number}; /groups lists them.", number=raw

@@ -37,7 +37,7 @@ MAX_LISTED = 500
 """Maximum items of an answer."""
 
 MAX_LISTED_BYTES = 48 * 1024
-"""Maximum bytes of the items of an answer, in JSON. With all that a renderer adds, the answer is
+"""Maximum bytes of the items of an answer, in JSON. With a renderer's additions, the answer is
 smaller than `unsent_soft_bytes`."""
 
 MAX_ADDED = 100
@@ -62,9 +62,9 @@ class Listing:
 
 @dataclass(frozen=True)
 class Page(Generic[R]):
-    """Some items of a list; *more* is the number of the rest, *next* the command that lists them.
+    """Some items of a list; *more* is the number of further items, *next* the command for them.
 
-    *next* is empty if there are none.
+    *next* is empty without further items.
     """
 
     items: list[R]
@@ -103,7 +103,7 @@ def page(
 
 
 def fitting(items: Iterable[R], most: int, size_of: Callable[[R], int] | None = None) -> list[R]:
-    """Return the first of *items* that have at most *most* bytes; but at least one.
+    """Return the first of *items* with at most *most* bytes in total; but at least one.
 
     *size_of* returns the bytes of one; without it they are counted in JSON.
     """

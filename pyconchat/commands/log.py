@@ -44,7 +44,7 @@ class _Asked:
 
     most: int = DEFAULT_HISTORY
     before: Point | None = None
-    typed: SafeText = SafeText("")  # what *before* was
+    typed: SafeText = SafeText("")  # *before* as it was typed
     name: Name | None = None
 
 
@@ -209,7 +209,7 @@ def _in_private(call: Call, name: Name) -> Call:
 
 
 async def _readable(call: Call) -> Conversation | None:
-    """Return the conversation of the current place, with what was typed just before.
+    """Return the conversation of the current place, once pending messages are published.
 
     None for a private one without entries. Raises `Refused` or `NotSaved`.
     """

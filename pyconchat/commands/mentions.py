@@ -21,7 +21,7 @@ DEFAULT = 20
 """Default count of mentions."""
 
 MIN_READ = 100
-"""Minimum mentions that are read at once, as some may no longer be shown."""
+"""Minimum mentions that are read at once, since some may be hidden now."""
 
 _BEFORE = "before"
 
@@ -50,7 +50,7 @@ async def list_mentions(call: Call, which: tuple[int, tuple[str, int] | None] | 
     last = (
         None if before is None else (call.services.groups.find(call.actor, before[0]).id, before[1])
     )
-    await call.chat.settled()  # includes messages that were typed just before
+    await call.chat.settled()  # pending messages are published first
     places = await call.chat.reading.mentions(call.account)
     own = _own(call)
     places = [each for each in places if each[0] in own]
@@ -74,7 +74,7 @@ async def list_mentions(call: Call, which: tuple[int, tuple[str, int] | None] | 
 async def _read(call: Call, places: Sequence[tuple[int, int]], count: int) -> list[Entry]:
     """Return the newest *count* entries at *places* that still mention the caller, newest first.
 
-    What was removed, or corrected so that it names others, mentions the caller no longer.
+    Entries that were removed, or corrected to other names, no longer mention the caller.
     """
     found: list[Entry] = []
     step = max(count, MIN_READ)
@@ -94,7 +94,7 @@ def _own(call: Call) -> dict[int, GroupConversation]:
 
 
 async def mute(call: Call, name: str, on: bool | None) -> Reply:
-    """Mute a group of the caller, or no longer."""
+    """Mute a group of the caller, or unmute it."""
     conversation = call.services.groups.find(call.actor, name)
     group = call.services.memory.usable(conversation)
     group.require_member(call.actor)

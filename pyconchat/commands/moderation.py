@@ -1,4 +1,4 @@
-"""Commands of those who moderate a group or the server: requests, bans, and who may say what."""
+"""Commands for moderating a group or the server: requests, bans, quiet people, slow groups."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def only_request(call: Call) -> str | None:
 
 
 def nobody_asks(group: Group) -> Refused:
-    """Return the refusal of what needs a join request, where there is none."""
+    """Return the refusal of a command that needs a join request, if there is none."""
     return Refused(Code.NO_REQUEST, "Nobody asks to join {group}.", group=group.name)
 
 

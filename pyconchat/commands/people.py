@@ -101,7 +101,7 @@ def online_members(call: Call, conversation: GroupConversation) -> int:
 
 
 def admin_online(call: Call, group: Group) -> bool:
-    """Return whether *group* has an admin, who is online."""
+    """Return whether *group* has an admin, and they are online."""
     online: bool = group.admin is not None and call.services.presence.online(fold(group.admin))
     return online
 

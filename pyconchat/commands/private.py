@@ -1,4 +1,4 @@
-"""Sending private messages, for the commands that do so."""
+"""Sends private messages, for several commands."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def download(address: ServerAddress, ticket: str, name: str) -> str:
 
 def scp_upload(folder: ScpFolder, path: str) -> str:
     """Return the command that copies the file *path* to *folder*."""
-    # scp takes what has a colon for a host, and what begins with - for options.
+    # scp takes an argument with a colon for a host, and one that begins with - for options.
     plain = f"./{path}" if path.startswith("-") or ":" in path.partition("/")[0] else path
     return f"{folder.program} {_quoted(plain)} {shlex.quote(str(folder))}"
 

@@ -1,4 +1,4 @@
-"""StatusLines: what the status line of an editor shows: who, where, online, unread."""
+"""StatusLines: the status line of an editor: name, place, people online, unread entries."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pyconchat.commands.services import Services
 __all__ = ["StatusLines"]
 
 COUNT_SECONDS = 1.0
-"""Seconds in which a group's members are not counted again, for all who look at it."""
+"""Seconds for which the count of a group's members is cached, for all sessions."""
 
 MAX_UNREAD = 10
-"""Maximum groups of which the unread entries are shown."""
+"""Maximum groups whose unread entries are counted in the line."""
 
 
 class StatusLines:
@@ -22,7 +22,7 @@ class StatusLines:
     def __init__(self, services: Services) -> None:
         self._presence = services.presence
         self._groups = services.groups
-        self._online: dict[int, tuple[float, int]] = {}  # by conversation: when, and how many
+        self._online: dict[int, tuple[float, int]] = {}  # by conversation: time and count
 
     def text(self, session: ISession, now: float) -> str:
         """Return the status line of *session* at *now*, in seconds."""
@@ -33,7 +33,7 @@ class StatusLines:
         elif isinstance(place, Private):
             online = self._presence.online(place.partner.key)
             parts.append(f"{place_name(place)}{'' if online else ': offline'}")
-        if account.muted:  # the others are shown as they come
+        if account.muted:  # entries of unmuted groups are delivered at once
             parts += self._unread(session)
         return " | ".join(parts)
 
@@ -53,6 +53,6 @@ class StatusLines:
         if now - counted >= COUNT_SECONDS:
             count = sum(map(self._presence.online, conversation.group.members))
             if len(self._online) > len(self._groups):
-                self._online.clear()  # of groups that are closed
+                self._online.clear()  # drop the counts of closed groups
             self._online[conversation.id] = now, count
         return count

@@ -296,7 +296,7 @@ _BY_NAME = {name.lower(): command for command in TABLE for name in (command.name
 _BY_MENU = {command.menu: command for command in TABLE if command.menu}
 
 
-# Commands of other chats for which this one has no command of its own.
+# Commands of other chats that have no counterpart here.
 _ELSEWHERE = {
     "nick": "/nick: a name stays as it is. To have another one, /quit and log in with it.",
     "clear": "/clear: the server cannot clear your screen; most terminals do so with Ctrl-L.",
