@@ -1,8 +1,8 @@
-"""Inventory: which files are shared where, and in whose quota each of them counts.
+"""Inventory: the shared files by conversation, and the quota in which each of them counts.
 
-It follows the entries that are published. With several servers (nodes), one does not hear of all
-private files: those of a conversation, and the bytes in a quota, are read from the store when they
-are needed.
+It is updated by published entries. With several servers (nodes), a node is not notified of all
+private files: the files of a conversation, and the bytes in a quota, are read from the store when
+they are needed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pyconchat.files.quotas import Quotas, quota_key
 __all__ = ["Inventory"]
 
 MAX_IDS = 400
-"""Maximum files that the store is asked for at once."""
+"""Maximum files that are requested from the store at once."""
 
 _NOBODY = Key("~")
 """The quota key of the files of deleted accounts."""
@@ -37,7 +37,7 @@ class Inventory:
         self._chat = chat
         self._quotas = quotas
         self._delete = delete
-        self._known: dict[int, dict[int, SharedFile]] = {}  # of groups, also of closed ones
+        self._known: dict[int, dict[int, SharedFile]] = {}  # of open and closed groups
         self._owners: dict[str, Key] = {}  # the quota key of each file, by its id
         chat.publisher.watch(self._happened)
         chat.registry.watch_private(self._end_private)
@@ -74,15 +74,15 @@ class Inventory:
         return known
 
     def purged(self, conversation: int) -> None:
-        """Delete the files of a closed group that is no longer kept."""
+        """Delete the files of a closed group that can no longer be restored."""
         self._remove(list(self._known.pop(conversation, {}).values()))
 
-    # What other nodes have shared.
+    # Files of other nodes.
 
     async def read_private(self, id: int) -> None:
         """Read the files of the private conversation *id*. Raises `NotSaved`.
 
-        One node alone has heard of all.
+        A single node has all in memory.
         """
         if self._chat.nodes is None:
             return
@@ -95,14 +95,14 @@ class Inventory:
         self._changed(before, self.private.of(id))
 
     def _follow(self, conversation: Conversation, begins: bool) -> None:
-        """Take over the files of a group that other nodes have created, or changed since."""
+        """Load the files of a group that other nodes have created or changed."""
         if begins and isinstance(conversation, GroupConversation):
             before, files = self._known.get(conversation.id, {}), dict(conversation.group.files)
             self._known[conversation.id] = files
             self._changed(before, files)
 
     def _changed(self, before: Mapping[int, SharedFile], now: Mapping[int, SharedFile]) -> None:
-        """Count the new files. Another node has deleted the bytes of those that are gone."""
+        """Count the new files. The node that removed files has deleted their bytes."""
         for number, file in now.items():
             if number not in before and file.id not in self._owners:
                 self._count(file, deleted=self._is_nobodys(file))
@@ -111,9 +111,9 @@ class Inventory:
                 self._quotas.shared(self._owners.pop(file.id), -file.size)
 
     async def read_quota(self, account: Account, owner: Key, quota: str) -> None:
-        """Count what *account* has shared at all nodes. Raises `NotSaved`.
+        """Count the bytes that *account* has shared at all nodes. Raises `NotSaved`.
 
-        *owner* is its quota key, and *quota* is as in `FileShared`. One node alone has counted it.
+        *owner* is its quota key, and *quota* is as in `FileShared`. A single node has counted them.
         """
         if self._chat.nodes is not None:
             read, since = self._chat.store.nodes.shared_bytes, account.actor.since
@@ -137,7 +137,7 @@ class Inventory:
                     self._remove([known.pop(number)])
             case GroupClosed(by=None):
                 self._remove(list(self._known.pop(id, {}).values()))
-            case _:  # those of a deleted group are kept, and count, until `purged`
+            case _:  # files of a deleted group are kept, and count, until `purged`
                 pass
 
     def _shared(self, id: int, file: SharedFile) -> None:
@@ -171,7 +171,7 @@ class Inventory:
     def _disown(self, account: Account) -> None:
         """Count the files of *account*, which was deleted, as nobody's: its name is free again.
 
-        Those in its private conversations are deleted: nobody can get them any more.
+        Files in its private conversations are deleted, since nobody can download them.
         """
         for conversation in self.private.of_party(account.party):
             self._end_private(conversation)
@@ -185,7 +185,7 @@ class Inventory:
         return account is None or not account.actor.owns(file)
 
     def _count(self, file: SharedFile, deleted: bool) -> None:
-        """Count *file* in its owner's quota. *deleted*: it is of no account, or of a guest."""
+        """Count *file* in its owner's quota. *deleted*: the owner is a deleted account or a guest."""
         nobodys = deleted and not file.guest
         owner = _NOBODY if nobodys else quota_key(file.by, file.guest, file.quota)
         self._owners[file.id] = owner

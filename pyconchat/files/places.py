@@ -41,7 +41,7 @@ class FilePlace(Protocol):
 
     @property
     def key(self) -> str:
-        """Return what distinguishes the place from all others of an account."""
+        """Return a key that distinguishes the place from all others of an account."""
 
     @property
     def files(self) -> Mapping[int, SharedFile]:
@@ -100,7 +100,7 @@ class GroupFiles:
 class PrivateFiles:
     """The files of private conversations, by conversation and number.
 
-    One server alone has all of them in memory: the quotas of their owners count them.
+    A single server has all of them in memory, because they count in the quotas of their owners.
     """
 
     def __init__(self) -> None:
@@ -135,7 +135,7 @@ class PrivateFiles:
         return [id for id, parties in self._parties.items() if party in parties]
 
     def ended(self, id: int) -> None:
-        """Forget the conversation *id*, which has ended with its files."""
+        """Remove the conversation *id*, which has ended with its files."""
         for known in (self._files, self._last, self._parties):
             known.pop(id, None)
 
@@ -155,8 +155,8 @@ class PrivateFiles:
 class PrivatePlace:
     """The files of the private conversation of *account* and *partner*, who are its parties now.
 
-    *id* is its conversation, None as long as it has no entry. *read* reads into *known* what other
-    nodes have changed in a conversation; it raises `NotSaved`.
+    *id* is its conversation, None as long as it has no entry. *read* updates *known* with the
+    changes of other nodes to a conversation; it raises `NotSaved`.
     """
 
     def __init__(
@@ -177,7 +177,7 @@ class PrivatePlace:
         self.key = f"@{partner.party}"
 
     async def read(self) -> None:
-        """Read what other nodes have changed. Raises `NotSaved`."""
+        """Read the changes of other nodes. Raises `NotSaved`."""
         if self._id is not None:
             await self._read(self._id)
 
@@ -187,7 +187,7 @@ class PrivatePlace:
 
     def require_right(self, account: Account, writing: bool) -> None:
         self._chat.private.require_partner(account, self._partner)
-        if parties_of(account, self._partner) != self._parties:  # a guest has registered since
+        if parties_of(account, self._partner) != self._parties:  # a guest has registered
             raise Refused(Code.NOT_MEMBER, "That private conversation has ended.")
 
     def find(self, which: str) -> SharedFile:

@@ -40,19 +40,19 @@ class Quotas:
         self._uploads: Counter[Key] = Counter()
 
     def shared(self, owner: Key, size: int) -> None:
-        """Add *size* bytes (negative for a removed file) to what *owner* has shared."""
+        """Add *size* bytes (negative for a removed file) to the shared bytes of *owner*."""
         self._shared[owner] += size
 
     def set_shared(self, owner: Key, size: int) -> None:
-        """Set what *owner* has shared to *size* bytes."""
+        """Set the shared bytes of *owner* to *size*."""
         self._shared[owner] = size
 
     def move(self, owner: Key, to: Key) -> None:
-        """Count what *owner* has shared in the quota of *to*."""
+        """Move the shared bytes of *owner* to the quota of *to*."""
         self._shared[to] += self._shared.pop(owner, 0)
 
     def left(self, owner: Key) -> int:
-        """Return how many bytes the next file of *owner* may have at most."""
+        """Return the maximum bytes of the next file of *owner*."""
         config = self._config
         left = config.account_bytes - self._shared[owner] - self._reserved[owner]
         if config.account_bytes == 0:
@@ -82,7 +82,7 @@ class Quotas:
     def reserve(self, owner: Key, size: int | None, disk: Disk) -> int:
         """Reserve *size* bytes for an upload; return the number.
 
-        If the size is not known, reserves as many as the file may have. Raises `Refused`.
+        If the size is not known, reserves the maximum. Raises `Refused`.
         """
         config = self._config
         if 0 < config.uploads_per_account <= self._uploads[owner]:

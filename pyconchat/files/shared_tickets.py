@@ -1,7 +1,7 @@
 """SharedTickets: the tickets of several servers (nodes), each valid at all of them.
 
 They are in the store. A new password, a ban and the like remove them there, in the same
-transaction; so no node accepts them afterwards, whatever it has heard of it.
+transaction; so no node accepts them afterwards, even if it has not been notified yet.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Restore = Callable[[TicketRecord, str], Awaitable[Ticket]]
 
 
 class SharedTickets:
-    """The tickets in *store*, whose calls run in *threads*; *restore* finds what they are for."""
+    """The tickets in *store*, whose calls run in *threads*; *restore* makes them from records."""
 
     def __init__(
         self, config: FilesConfig, store: INodeStore, threads: IThreads, restore: Restore
@@ -57,7 +57,7 @@ class SharedTickets:
         await self._threads.write(self._store.end_ticket, _digest(ticket.token))
 
     def revoke(self, account: Account) -> None:
-        """Nothing to do: what revokes them has removed them. A guest's are of no account then."""
+        """Do nothing: the revoking transaction has removed the tickets, unless they are a guest's."""
 
 
 def _digest(token: str) -> str:

@@ -62,7 +62,7 @@ class FileSharing:
         self._chat = chat
         self.run = run
         self.tickets = self._tickets()
-        self._in_use: WeakSet[Ticket] = WeakSet()  # perhaps expired since the transfer began
+        self._in_use: WeakSet[Ticket] = WeakSet()  # may have expired since the transfer began
         chat.registry.watch(self._revoke)
         self._active: dict[str, Key] = {}  # the keys of the uploads that are running, with owners
         self._inventory = Inventory(chat, self.quotas, self._delete)
@@ -107,7 +107,7 @@ class FileSharing:
         return removed
 
     def purged(self, conversation: int) -> None:
-        """Delete the files of a closed group that is no longer kept."""
+        """Delete the files of a closed group that can no longer be restored."""
         self._inventory.purged(conversation)
 
     # Tickets.
@@ -133,7 +133,7 @@ class FileSharing:
         return self._ticket(new_token(), account, quota, place, file.name, file)
 
     async def issue(self, ticket: Ticket) -> None:
-        """Make *ticket* valid for whoever has its token. Raises `NotSaved`."""
+        """Make *ticket* valid for its token. Raises `NotSaved`."""
         await self.tickets.add(ticket)
 
     async def private_files(self, account: Account, partner: Account) -> PrivatePlace:
@@ -218,7 +218,7 @@ class FileSharing:
         account = await self._account(record.party)
         nodes = self._chat.nodes
         assert nodes is not None, "only nodes share tickets"
-        # Another node may have put them out of a group.
+        # Another node may have removed them from a group.
         await nodes.know_conversations(account.key)
         place: FilePlace
         if record.place.startswith("@"):
@@ -234,7 +234,7 @@ class FileSharing:
                 raise invalid_ticket()
             place = GroupFiles(self._chat, conversation)
         file = place.find(str(record.number)) if record.number else None
-        quota = "" if account.registered else record.quota  # a guest may have registered since
+        quota = "" if account.registered else record.quota  # a guest may have registered
         return self._ticket(token, account, quota, place, record.name, file)
 
     async def _account(self, party: str) -> Account:

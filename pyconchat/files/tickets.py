@@ -32,7 +32,7 @@ class Ticket:
     account: Account
     place: FilePlace
     name: SafeText
-    file: SharedFile | None  # the file to be downloaded; None for an upload
+    file: SharedFile | None  # the file to download; None for an upload
     key: str  # identifies the unfinished upload in the storage; a later ticket has the same
     owner: Key  # the quota key, as in `Quotas`
     quota: str  # the same, as in `FileShared`
@@ -45,7 +45,7 @@ class Ticket:
 
 
 class TicketStore(Protocol):
-    """The tickets that are valid, by their tokens."""
+    """The valid tickets, by their tokens."""
 
     async def add(self, ticket: Ticket) -> None:
         """Add *ticket*; remove the account's oldest if it has too many. Raises `NotSaved`."""
@@ -123,7 +123,7 @@ def new_token() -> str:
 
 
 def invalid_ticket() -> Refused:
-    """Return the refusal of a token that has no ticket, or no longer."""
+    """Return the refusal of an invalid or expired token."""
     return Refused(
         Code.BAD_TOKEN, "The ticket is invalid or has expired; get another with /send or /get."
     )
