@@ -1,1 +1,1 @@
-"""What programs post to hooks, as messages: pure functions, without I/O, clock or Twisted."""
+"""Translates the requests of programs to hooks into messages. Pure: no I/O, clock or Twisted."""

@@ -9,7 +9,7 @@ __all__ = ["translate"]
 
 _STATES = {"firing": "Firing", "resolved": "Resolved"}
 _OLD_STATES = {"alerting": "Firing", "ok": "Resolved", "no_data": "No data"}
-"""Of Grafana before version 9, which sends one alert as an object of its own."""
+"""The state in alerts of Grafana before version 9, which sends each as an object of its own."""
 
 
 def translate(fields: Fields) -> Translated | None:
@@ -30,7 +30,7 @@ def translate(fields: Fields) -> Translated | None:
 
 
 def _line(state: str, alert: Fields) -> str:
-    """Return the sentence about one alert: its name, where, how severe it is, and what is wrong."""
+    """Return the sentence about one alert: its name, place, severity and problem."""
     name = word(alert, "labels", "alertname") or "an alert"
     where = word(alert, "labels", "instance") or word(alert, "labels", "job")
     severity = word(alert, "labels", "severity")

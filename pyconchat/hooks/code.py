@@ -1,4 +1,4 @@
-"""Sentences about code, as GitHub and GitLab have in common."""
+"""Sentences about code, for events that GitHub and GitLab have in common."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def about(who: str, did: str, what: str, where: str, title: str) -> str:
 
 
 def run(what: str, branch: str, where: str, failed: bool, link: str) -> Translated:
-    """Return the message about a run of *what* that has ended on *branch*."""
+    """Return the message about a run of *what* (such as a pipeline) that has ended on *branch*."""
     place = f" on {branch}" if branch else ""
     outcome = "failed" if failed else "is fixed"
     return Translated(

@@ -1,4 +1,4 @@
-"""A delivery: one HTTP request to a hook, as the message that it becomes.
+"""A delivery: one HTTP request to a hook, and its translation into a message.
 
 Taken are plain text, JSON, and forms; ``curl -d "build 7 failed"`` says that its text is a form.
 """
@@ -25,10 +25,10 @@ MAX_BODY = 64 * 1024
 """Maximum bytes of a body."""
 
 MAX_READ = 4
-"""Maximum characters of a text that are looked at, for each byte that its message may have."""
+"""Maximum characters of a text that are read, for each byte that its message may have."""
 
 _IDS = ("idempotency-key", "x-github-delivery", "x-gitea-delivery", "x-gitlab-event-uuid")
-"""Headers that identify a delivery: it has the same when it is repeated."""
+"""Headers that identify a delivery: a repetition has the same value."""
 
 _FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
@@ -49,7 +49,7 @@ class Post(NamedTuple):
 
 
 def read(delivery: Delivery, failing: Container[str], most: int) -> Post:
-    """Return what *delivery* posts, in at most *most* bytes.
+    """Return the translation of *delivery*, in at most *most* bytes.
 
     *failing* are the names of the runs that have failed (see `Run`). Raises `Refused` if it cannot
     be understood.
@@ -92,7 +92,7 @@ def _translated(delivery: Delivery) -> Translated:
 
 
 def _of_form(headers: Mapping[str, str], body: str) -> Translated:
-    """Return the message in a form; in a text or an object of which curl says that it is one."""
+    """Return the message in a form, or in a text or an object that curl declares to be a form."""
     if body.lstrip().startswith("{"):
         try:
             return _of_json(headers, body)

@@ -1,4 +1,4 @@
-"""Fields of a JSON object that anybody may have sent: whatever its shape, reading never fails."""
+"""Fields of an untrusted JSON object: reading never fails, whatever its shape."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def word(fields: Fields, *path: str, most: int = MAX_WORD) -> SafeText:
     if isinstance(found, int) and abs(found) >= 10**18:
         return SafeText("")
     if isinstance(found, str):
-        # The rest of a long string is never looked at.
+        # The rest of a long string is never read.
         found = found.lstrip()[: 4 * most].partition("\n")[0]
     return cut(safe_line(str(found)).strip(), most)
 

@@ -1,4 +1,4 @@
-"""Messages as Slack and Mattermost (``text``) and Discord (``content``) take them."""
+"""Messages in the formats of Slack and Mattermost (``text``) and Discord (``content``)."""
 
 from __future__ import annotations
 

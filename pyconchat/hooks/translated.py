@@ -1,4 +1,4 @@
-"""The results of a translation: a message, or that there is none."""
+"""The result of a translation: a message, or none."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pyconchat.domain.errors import Code, Refused
 __all__ = ["IGNORED", "MAX_LINES", "Run", "Translated", "no_text"]
 
 MAX_LINES = 20
-"""Maximum lines of a message; a line more says how many were left out."""
+"""Maximum lines of a message; a further line counts the omitted ones."""
 
 
 class Run(NamedTuple):
-    """That the last run of *name* (a pipeline, a workflow on a branch) has *failed*, or not."""
+    """The last run of *name* (a pipeline, a workflow on a branch); *failed* is its outcome."""
 
     name: str
     failed: bool
@@ -22,7 +22,7 @@ class Run(NamedTuple):
 class Translated(NamedTuple):
     """The message that a delivery becomes, without its last *more* lines.
 
-    If it is about a *run* that is fine, it is a message only if the run before it has failed.
+    If it is about a *run* that succeeded, it is a message only if the run before it has failed.
     """
 
     text: str
@@ -35,7 +35,7 @@ IGNORED = Translated("")
 
 
 def no_text() -> Refused:
-    """Refuse a delivery in which nothing is a message or a known event."""
+    """Refuse a delivery without a message or a known event."""
     return Refused(
         Code.BAD_TEXT,
         "There is no text and no content in it, and no event of GitHub, GitLab, Grafana or"
