@@ -1,1 +1,1 @@
-"""Who may come in, and how often: passwords, tokens, and rate limits."""
+"""Authentication and its limits: passwords, tokens, and rate limits."""

@@ -1,6 +1,6 @@
 """Rate limits: token buckets and counts over a time window.
 
-Nothing here waits or disconnects: each answers whether something may happen now, or when. Times
+Nothing here waits or disconnects: a limit returns whether an act is allowed now, or when. Times
 are seconds of a monotonic clock.
 """
 
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 MAX_KEYS = 10_000
-"""Maximum addresses or names that are remembered; the oldest are forgotten first."""
+"""Maximum addresses or names that are counted; the oldest are removed first."""
 
 LOCAL = "local"
 """The network of connections without an address, as at a Unix socket."""
@@ -38,8 +38,8 @@ NOTICE_BYTES = 100
 def network_of(host: str) -> str:
     """Return the network by which connections of *host* are counted.
 
-    That is an IPv4 address, or an IPv6 /64 (RFC 4291, 2.5.4): who has one IPv6 address usually has
-    all of its /64. Any other text, as for a Unix socket, is returned unchanged.
+    That is an IPv4 address, or an IPv6 /64 (RFC 4291, 2.5.4): one user usually
+    has all addresses of a /64. Any other text, as for a Unix socket, is returned unchanged.
     """
     try:
         address = ip_address(host.partition("%")[0])
@@ -109,7 +109,7 @@ class TokenBucket:
 class MessageRates:
     """The message rate of each account, shared by all of its sessions; and of each hook.
 
-    *nodes* returns at how many servers (nodes) an account is online: each allows its part.
+    *nodes* returns at how many servers (nodes) an account is online: each allows its share.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class MessageRates:
         return bucket
 
     def divide(self, account: Account) -> None:
-        """Change the rate of *account*, which has come to a node, or gone."""
+        """Change the rate of *account*, which has come online at a node, or gone offline."""
         bucket = self._buckets.get(account)
         if bucket is not None:
             bucket.change(*self._limits(account), self._now())
@@ -167,9 +167,9 @@ class RecentCounts:
         times.append(now)
 
     def learn(self, key: str, ages: Sequence[float], now: float) -> None:
-        """Take over the *ages* (seconds, the newest first) of the events of *key* at all servers.
+        """Set the *ages* (seconds, the newest first) of the events of *key* at all servers.
 
-        They include the own ones, unless those are more: they may not be stored yet.
+        They include this server's own events, unless it has more: some may not be stored yet.
         """
         known = [at for at in self._times.get(key, ()) if at > now - self._window]
         if len(ages) >= max(len(known), 1):

@@ -23,7 +23,7 @@ class SharedCounts:
         self._threads = threads
 
     def add(self, keys: Sequence[str], window: float) -> None:
-        """Count one wrong password of each of *keys*, for *window* seconds. Nobody waits for it."""
+        """Count one wrong password of each of *keys*, for *window* seconds, in the background."""
         adding = self._threads.write(self._store.add_wrong_passwords, keys, window)
         adding.addErrback(_not_counted)
 

@@ -1,4 +1,4 @@
-"""LoginThrottle: checks typed passwords, and slows down those who guess them.
+"""LoginThrottle: checks typed passwords, and slows down guessing.
 
 Password guessing is slowed down without locking accounts: too many wrong passwords from an
 address, and the next is refused; too many for an account (or a group), from any addresses, and
@@ -47,7 +47,7 @@ class LoginThrottle:
         self._limit = limits.login_attempts_per_minute
         self._shared = shared if self._limit > 0 else None
         self._names = RecentCounts(limits.names_per_minute, WINDOW)
-        self._locks: dict[str, DeferredLock] = {}  # by network, while a password is checked
+        self._locks: dict[str, DeferredLock] = {}  # by network; held during a check
 
     def ask_name(self, network: str) -> None:
         """Count a name that is tried from *network* without a login.
@@ -92,7 +92,7 @@ class LoginThrottle:
         A wrong one is counted; the caller refuses it.
         """
         await self._delay(network, target)
-        self.admit(network)  # again: others of this network may have been wrong during the delay
+        self.admit(network)  # again: others in this network may have guessed during the delay
         if not is_right():
             self.wrong(network, target)
 
@@ -128,7 +128,7 @@ class LoginThrottle:
             self._shared.add(_keys(network, target), WINDOW)
 
     async def _learn(self, network: str, target: str) -> None:
-        """Learn of the wrong passwords at other nodes."""
+        """Load the counts of wrong passwords at other nodes."""
         if self._shared is not None:
             keys = _keys(network, target)
             found = await self._shared.ages(keys, WINDOW, self._limit)
@@ -164,14 +164,14 @@ class WrongPasswords:
         self._by_target.note(target, now)
 
     def learn(self, network: str, target: str, ages: Sequence[Sequence[float]], now: float) -> None:
-        """Take over the *ages* (seconds) of the wrong passwords at all nodes, as of `_keys`."""
+        """Set the *ages* (seconds) of the wrong passwords at all nodes, for the keys of `_keys`."""
         of_target, *of_network = ages
         self._by_target.learn(target, of_target, now)
         for each in of_network:
             self._by_network.learn(network, each, now)
 
     def right(self, network: str, target: str) -> None:
-        """Note that the right password of *target* came from *network*."""
+        """Record that the right password of *target* was given from *network*."""
         self._known.pop((target, network), None)
         if len(self._known) >= MAX_KEYS:
             del self._known[next(iter(self._known))]

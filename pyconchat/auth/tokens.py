@@ -53,7 +53,7 @@ class Tokens:
         return token
 
     async def check(self, name: Name, token: str) -> Account:
-        """Return the account *name* if *token* is one of its. Raises `Refused` or `NotSaved`."""
+        """Return the account *name* if *token* is valid for it. Raises `Refused` or `NotSaved`."""
         self._accounts.admit(name, self._now())
         account = await self.account_of(token)
         if account.key != fold(name):
@@ -61,7 +61,7 @@ class Tokens:
         return account
 
     async def account_of(self, token: str) -> Account:
-        """Return the account that *token* is of. Raises `Refused` or `NotSaved`."""
+        """Return the account of *token*. Raises `Refused` or `NotSaved`."""
         digest = _digest(token)
         record = await self._journal.read_in_order(self._store.token, digest)
         now = self._now()
@@ -69,7 +69,7 @@ class Tokens:
         if record is None or account is None or now - record.used_at > MAX_UNUSED:
             raise _ended()
         self._accounts.admit(account.name, now)
-        # Not awaited: if it cannot be stored, the next use is.
+        # Not awaited: if this use cannot be stored, the next one will be.
         self._journal.append(Decision(now, writes=[UseToken(digest)]))
         return account
 

@@ -23,12 +23,12 @@ __all__ = ["MAX_WAITING_PER_ACCOUNT", "MAX_WAITING_PER_NETWORK", "Turns"]
 T = TypeVar("T")
 
 MAX_WAITING_PER_ACCOUNT = 4
-"""Maximum requests of one account that wait."""
+"""Maximum waiting requests of one account."""
 
 MAX_WAITING_PER_NETWORK = 64
-"""Maximum requests of one network that wait: as many as it may have sessions.
+"""Maximum waiting requests of one network: as many as it may have sessions.
 
-Those of this machine have no maximum together, as they have none for sessions.
+Accounts on this machine have no common maximum, as they have none for sessions.
 """
 
 
