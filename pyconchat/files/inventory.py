@@ -185,7 +185,7 @@ class Inventory:
         return account is None or not account.actor.owns(file)
 
     def _count(self, file: SharedFile, deleted: bool) -> None:
-        """Count *file* in its owner's quota. *deleted*: the owner is a deleted account or a guest."""
+        """Count *file* in its owner's quota. *deleted*: the owner is a guest, or was deleted."""
         nobodys = deleted and not file.guest
         owner = _NOBODY if nobodys else quota_key(file.by, file.guest, file.quota)
         self._owners[file.id] = owner

@@ -57,7 +57,7 @@ class SharedTickets:
         await self._threads.write(self._store.end_ticket, _digest(ticket.token))
 
     def revoke(self, account: Account) -> None:
-        """Do nothing: the revoking transaction has removed the tickets, unless they are a guest's."""
+        """Do nothing: the revoking transaction has removed the tickets of registered accounts."""
 
 
 def _digest(token: str) -> str:
