@@ -1,1 +1,1 @@
-"""What server and client share of the network: lines, TLS, certificates."""
+"""The network code that server and client share: lines, TLS, certificates."""

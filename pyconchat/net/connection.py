@@ -1,4 +1,4 @@
-"""What server and client need of any stream connection: its life, its kernel socket, keepalive."""
+"""Stream connections, for server and client: their states, their kernel sockets, keepalive."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ FIRST_READ_SIZE = 16_384
 
 
 class Lifecycle(Enum):
-    """The life of one connection. It only ever moves forward, and may skip states."""
+    """The state of one connection. It only moves forward, and may skip states."""
 
     OPEN = "open"
     INPUT_ENDED = "input ended"
-    """The peer sends nothing more (a half-close), and still reads."""
+    """The peer has ended its output (a half-close), and still reads."""
     CLOSING = "closing"
-    """The last bytes are on their way; nothing more is read or sent."""
+    """The last bytes are being sent; nothing more is read or written."""
     GONE = "gone"
     """The connection no longer exists."""
 
 
 class IConnection(ITransport, IConsumer, IPushProducer):
-    """What a protocol of ours needs of a transport: every stream transport of Twisted has it."""
+    """The methods of a transport that our protocols use: all stream transports of Twisted have them."""
 
     def abortConnection() -> None:
         """Close at once and discard unsent bytes."""
@@ -65,14 +65,14 @@ class ILayered(Interface):
     """A connection within another one, such as a channel of SSH."""
 
     def unacknowledged() -> int:
-        """Return the bytes that the peer's kernel has not acknowledged, as far as can be known."""
+        """Return the bytes that the peer's kernel has not acknowledged, as far as is known."""
 
 
 def keep_alive(transport: IConnection, idle: float, limit: float) -> None:
     """Have the kernel probe the peer after *idle* seconds, and drop it after *limit* seconds.
 
-    A person who only reads at `nc` sends nothing and cannot be asked for a sign of life; the
-    kernel of their machine can (RFC 9293, 3.8.4). 0 leaves the system's own settings.
+    A reader at `nc` sends nothing, and `nc` answers no pings; the kernel of their machine answers
+    keepalive probes (RFC 9293, 3.8.4). 0 leaves the system's own settings.
     """
     if not ITCPTransport.providedBy(transport):
         return
@@ -123,7 +123,7 @@ def set_read_size(transport: object, size: int) -> None:
 
 
 def _lowest(transport: object) -> FileDescriptor | None:
-    """Return the transport below *transport*, which may be wrapped, that has the descriptor."""
+    """Return the transport with the descriptor, below *transport*, which may be wrapped."""
     while transport is not None and not isinstance(transport, FileDescriptor):
         transport = getattr(transport, "transport", None)
     return transport
@@ -157,7 +157,7 @@ def unsent(transport: object) -> int:
 
 
 def is_idle(transport: object) -> bool:
-    """Return whether the TCP *transport* is open, and has nothing that it has not sent."""
+    """Return whether the TCP *transport* is open, and has no unsent data."""
     if not isinstance(transport, FileDescriptor):
         return False
     waits = transport._tempDataLen or len(transport.dataBuffer) > transport.offset

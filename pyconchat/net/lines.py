@@ -1,6 +1,6 @@
 """BoundedLineReceiver: Twisted's LineReceiver with linear work, bounds, and back-pressure.
 
-It splits bytes into lines and knows nothing of what the lines say. Only its handling of input
+It splits bytes into lines and does not interpret them. Only its handling of input
 differs from `twisted.protocols.basic.LineReceiver`, which copies its whole buffer for each line.
 """
 
@@ -33,15 +33,16 @@ No more are split at once: 64 KiB of line ends would take 10 ms, for each of man
 class BoundedLineReceiver(LineReceiver):
     """Delivers lines that end in LF, in whatever pieces they arrive.
 
-    Each byte is looked at once, however long a line is and however slowly it arrives. Only LF
+    Each byte is read once, however long a line is and however slowly it arrives. Only LF
     ends a line: `bytes.splitlines` would also split at characters that people type. A CR before
     the LF stays in the line and does not count towards `MAX_LENGTH` (bytes). A line over
     `MAX_LENGTH` is reported once by `lineLengthExceeded` and discarded; the rest of the input is
     still delivered.
 
     A subclass delays lines by `readyForLine`, and calls `deliverLines` when it may be ready again.
-    While complete lines wait, the transport is paused, so the waiting input is bounded by one read.
-    It is paused too while `readyForInput` is false: then a subclass calls `deliverLines` later.
+    While complete lines are pending, the transport is paused, so the input buffer is bounded by one
+    read. It is also paused while `readyForInput` is false: then a subclass calls `deliverLines`
+    later.
     """
 
     delimiter = b"\n"
@@ -62,11 +63,11 @@ class BoundedLineReceiver(LineReceiver):
     _next_turn: IDelayedCall | None = None
 
     def __init__(self) -> None:
-        self._lines: deque[bytes | None] = deque()  # None: one that was too long
+        self._lines: deque[bytes | None] = deque()  # None: a line that was too long
         self._unsplit = b""  # the input after the last of `_lines`
         self._pieces: list[bytes] = []  # of the incomplete line
 
-    # What a subclass implements.
+    # Implemented by subclasses.
 
     def lineReceived(self, line: bytes) -> None:
         """Handle *line*, without its LF."""
@@ -93,7 +94,7 @@ class BoundedLineReceiver(LineReceiver):
         May be called more than once.
         """
 
-    # What the transport calls.
+    # Called by the transport.
 
     def makeConnection(self, transport: ITransport) -> None:
         """Begin with a new input: standard input may be opened again after its end."""
@@ -119,7 +120,7 @@ class BoundedLineReceiver(LineReceiver):
     def writeConnectionLost(self) -> None:
         """Ignored: the server never closes only its own direction."""
 
-    # What a subclass calls.
+    # Called by subclasses.
 
     def deliverLines(self) -> None:
         """Deliver lines while they may be delivered, then pause or resume the transport."""
@@ -159,7 +160,7 @@ class BoundedLineReceiver(LineReceiver):
         self.allLinesDelivered()
 
     def setRawMode(self) -> None:
-        """Pass all further input to `rawDataReceived`, what follows the current line included."""
+        """Pass all further input to `rawDataReceived`, beginning after the current line."""
         super().setRawMode()
         rest = b"".join(line + self.delimiter for line in self._lines if line is not None)
         rest += b"".join((*self._pieces, self._unsplit))
@@ -196,7 +197,7 @@ class BoundedLineReceiver(LineReceiver):
         )
 
     def hasLine(self) -> bool:
-        """Return whether an undelivered line waits."""
+        """Return whether there is an undelivered line."""
         if self._lines:
             return True
         if self._unsplit:
@@ -219,7 +220,7 @@ class BoundedLineReceiver(LineReceiver):
     def discardInput(self, more: bytes) -> None:
         """Discard all lines that were not delivered, and *more*, which follows them.
 
-        A line of which only the beginning has arrived is discarded to its end.
+        An incomplete line is discarded up to its end.
         """
         if self.lineBegun:
             self._skipping = True
@@ -239,7 +240,7 @@ class BoundedLineReceiver(LineReceiver):
         if len(complete) == MAX_LINES_PER_TURN:
             self._unsplit, rest = rest, b""
         at_start = not self._pieces and not self._skipping
-        if at_start and max(map(len, complete), default=0) <= self.MAX_LENGTH:  # quick: most reads
+        if at_start and max(map(len, complete), default=0) <= self.MAX_LENGTH:  # most reads
             self._lines.extend(complete)
             complete = []
         for line in complete:
@@ -252,7 +253,7 @@ class BoundedLineReceiver(LineReceiver):
         if rest and not self._skipping:
             self._pieces.append(rest)
             self._length += len(rest)
-            if self._length > self.MAX_LENGTH + 1:  # one more, for the CR of a CRLF to come
+            if self._length > self.MAX_LENGTH + 1:  # one more, for the CR of a CRLF
                 self._lines.append(None)
                 self._complete(b"")
                 self._skipping = True

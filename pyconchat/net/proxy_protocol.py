@@ -97,7 +97,7 @@ def _parse_v1(data: bytes) -> Header | None:
         return None
     size = len(line) + len(end)
     words = line.decode("ascii", "replace").split(" ")
-    if words[1] == "UNKNOWN":  # whatever follows
+    if words[1] == "UNKNOWN":  # anything may follow
         return Header(None, size)
     if len(words) != 6 or words[1] not in ("TCP4", "TCP6"):
         raise BadHeader("a malformed PROXY header")

@@ -1,6 +1,6 @@
 """``selfsigned:PORT``: a TLS server endpoint that creates its certificate at the first start.
 
-No authority signs this certificate: a client shows its fingerprint to the user once and remembers
+No authority signs this certificate: a client displays its fingerprint to the user once, and pins
 it. Twisted imports this module whenever any program parses an endpoint that a plugin may define.
 Expensive imports are therefore inside the functions.
 """

@@ -53,7 +53,7 @@ class ReloadableTlsEndpoint:
         self._endpoint: IStreamServerEndpoint = serverFromString(self._reactor, description)
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """Listen. Fails with what the endpoint fails with."""
+        """Listen. Fails as the endpoint does."""
         self._factory = factory
         return self._endpoint.listen(factory)
 
@@ -70,7 +70,7 @@ class ReloadableTlsEndpoint:
     async def reload_certificate(self) -> None:
         """Read the key and the certificate again.
 
-        Raises what the parser or OpenSSL raises; the old certificate then stays in use.
+        Raises the exceptions of the parser and of OpenSSL; the old certificate then stays in use.
         """
         # The reactor does not listen a second time: it only replaces the context factory.
         await serverFromString(self._reactor, self._description).listen(self._factory)
@@ -84,7 +84,7 @@ class _ReplaceableContextFactory:
         self._get: Callable[[], Any] | None = None
 
     def replace(self, factory: Any) -> None:
-        """Use *factory* from now on. Raises what it raises if it cannot create a context."""
+        """Use *factory* from now on. Raises its exceptions if it cannot create a context."""
         factory.getContext()  # checks that key and certificate match, and caches the context
         self._get = factory.getContext
 

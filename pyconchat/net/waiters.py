@@ -8,7 +8,7 @@ __all__ = ["Waiters"]
 
 
 class Waiters:
-    """The Deferreds of those who wait for one condition."""
+    """Deferreds that wait for one condition."""
 
     def __init__(self) -> None:
         self._waiting: list[Deferred[None]] = []
@@ -22,7 +22,7 @@ class Waiters:
         return waiting
 
     def fire(self) -> None:
-        """Fire all of them. Who waits during this call waits for the next one."""
+        """Fire all of them. Calls of `wait` during this call wait for the next one."""
         ready, self._waiting = self._waiting, []
         for deferred in ready:
             deferred.callback(None)
