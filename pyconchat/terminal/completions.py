@@ -1,4 +1,4 @@
-"""What completes a word, and how the choices are listed."""
+"""The completion of a word, and the list of choices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_CHOICES = 100
 
 
 def extension(word: str, choices: Sequence[str]) -> str:
-    """Return what all *choices* for *word* begin with, in any case; *word* if that is no more."""
+    """Return the common prefix of *choices* for *word*, in any case; *word* if it is no longer."""
     common = _common(choices)
     if len(common) > len(word):
         return common

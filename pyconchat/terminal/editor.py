@@ -1,13 +1,13 @@
 r"""LineEditor: a line editor at the end of a terminal's output, as pure logic.
 
-Its owner passes on what the terminal sends, and handles the events that come back::
+Its owner passes the terminal's input to it, and handles the returned events::
 
     editor = LineEditor(transport.write, max_bytes=4096)
     editor.start()
     editor.ask("Username: ")
     for event in editor.received(data): ...
     editor.prompt("[tea] ")            # from now on lines, not answers
-    editor.show(b"bob: hello\r\n")     # above the prompt and what is typed
+    editor.show(b"bob: hello\r\n")     # above the prompt and the typed text
 
 Each method calls *write* at most once, when it has changed the screen.
 """
@@ -44,14 +44,14 @@ class LineEditor:
     """The editor of one terminal, whose output is passed to *write*.
 
     A line has at most *max_bytes* bytes of UTF-8; more is not inserted, and rings the bell.
-    *keeps_line* tells of an entered line whether it stays on the screen, below which the output
-    goes on; else it is erased, as it comes back by `show`. Questions and their answers stay.
-    *has_secret* tells of an entered line whether it must not be in the history; no answer is.
+    *keeps_line* returns whether an entered line stays on the screen, above further output; else it
+    is erased, because `show` is called for it later. Questions and their answers stay. *has_secret*
+    returns whether an entered line must not be in the history; answers never are.
 
     While there is no prompt (before the first `ask` or `prompt`, and after each answer until the
-    next one) further input is kept, and nothing of it is shown: `holds_input` is true. So an answer
-    that was typed ahead cannot show before its question asks to hide it. After `ask` and `prompt`,
-    the owner calls ``received(b"")``, which goes on with that input.
+    next one) further input is held and not displayed: `holds_input` is true. So an answer that was
+    typed ahead cannot be displayed before its question asks to hide it. After `ask` and `prompt`,
+    the owner calls ``received(b"")``, which continues with that input.
     """
 
     __slots__ = ("_decoder", "_held", "_input", "_out", "_status_at", "_write")
@@ -70,7 +70,7 @@ class LineEditor:
         self._held: list[Input] = []
         self._status_at = float("-inf")
 
-    # What the owner calls: the beginning and the end.
+    # Called by the owner: the beginning and the end.
 
     def start(self) -> None:
         """Prepare the terminal."""
@@ -84,10 +84,10 @@ class LineEditor:
         self._input.ready = False
         self._write(self._out.screen.erase().encode() + last + PASTE_OFF.encode())
 
-    # What the owner calls: input.
+    # Called by the owner: input.
 
     def received(self, data: bytes) -> list[EditorEvent]:
-        """Handle input: return what it means for the owner, in order."""
+        """Handle input: return its events for the owner, in order."""
         inputs: list[Input] = [*self._held, *self._decoder.decode(data)]
         self._held = []
         events: list[EditorEvent] = []
@@ -101,7 +101,7 @@ class LineEditor:
 
     @property
     def holds_input(self) -> bool:
-        """Return whether input waits for the next prompt: read no more until then."""
+        """Return whether input is held for the next prompt: read no more until then."""
         return bool(self._held)
 
     @property
@@ -111,7 +111,7 @@ class LineEditor:
 
     @property
     def text(self) -> str:
-        """Return the text in the line, which was not entered so far."""
+        """Return the text in the line, which is not entered yet."""
         return self._input.line.text
 
     @property
@@ -125,7 +125,7 @@ class LineEditor:
         self._input.discard()
         self._update()
 
-    # What the owner calls: output.
+    # Called by the owner: output.
 
     def show(self, block: bytes) -> int:
         """Show *block*, lines that end in CR LF, above the prompt and the text; return its size."""
@@ -142,7 +142,7 @@ class LineEditor:
         self._update()
 
     def withdraw(self) -> None:
-        """Ask no more: the question stays on the screen, and what was typed for it is discarded."""
+        """Cancel the question: it stays on the screen, and the text typed for it is discarded."""
         self._input.withdraw()
         self._update()
 
@@ -152,7 +152,7 @@ class LineEditor:
         self._update()
 
     def set_place(self, sends_pastes: bool, has_secret: Callable[[str], bool]) -> None:
-        """Set what depends on the place: *has_secret*, and *sends_pastes*.
+        """Set the options that depend on the place: *has_secret*, and *sends_pastes*.
 
         Several pasted lines are offered to be sent, or else joined to one.
         """
@@ -181,8 +181,8 @@ class LineEditor:
     def complete(self, before: str, word: str, choices: Sequence[str]) -> None:
         """Complete *word* at the end of *before*, which `Completing` had, with one of *choices*.
 
-        One that is complete ends with a space. Several are listed. Does nothing if the text
-        before the cursor is another one by now.
+        A complete word ends with a space. Several choices are listed. Does nothing if the text
+        before the cursor has changed.
         """
         self._input.complete(before, word, choices)
         self._update()

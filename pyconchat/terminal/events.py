@@ -26,9 +26,9 @@ class LineEntered:
 
 @dataclass(frozen=True, slots=True)
 class LinesPasted:
-    """*lines* were pasted, two or more, and are to be sent: the person has said yes.
+    """*lines* were pasted, two or more, and the person has confirmed that they are to be sent.
 
-    What had been typed is the beginning of the first one.
+    The first one begins with the text that was already typed.
     """
 
     lines: list[str]

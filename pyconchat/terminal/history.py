@@ -12,18 +12,18 @@ MAX_CHARACTERS = 32_768
 
 
 class History:
-    """The lines of one session, the newest last, and the one that is shown of them."""
+    """The lines of one session, the newest last, and the displayed one of them."""
 
     __slots__ = ("_at", "_draft", "_lines", "_size")
 
     def __init__(self) -> None:
         self._lines: list[str] = []
         self._size = 0
-        self._at = 0  # index of the line that is shown; after the last: the draft
+        self._at = 0  # index of the displayed line; after the last: the draft
         self._draft = ""
 
     def add(self, line: str) -> None:
-        """Keep *line*, unless it is empty, or the last one again; show a new line."""
+        """Add *line*, unless it is empty or a repetition of the last one; display a new line."""
         if line.strip() and (not self._lines or self._lines[-1] != line):
             self._lines.append(line)
             self._size += len(line)
@@ -48,7 +48,7 @@ class History:
         return self._lines[self._at]
 
     def newer(self) -> str | None:
-        """Return the line after the one that is shown; None if there is none."""
+        """Return the line after the displayed one; None if there is none."""
         if self._at >= len(self._lines):
             return None
         self._at += 1

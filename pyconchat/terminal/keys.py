@@ -86,7 +86,7 @@ CONTROLS: Final = {
     "\x19": Key.YANK,
     "\ufffd": Key.INVALID,
 }
-"""Control characters, and what the decoder of UTF-8 puts in the place of other bytes."""
+"""Control characters, and the replacement of the UTF-8 decoder for invalid bytes."""
 
 SEQUENCES: Final[dict[str, Key | Alt]] = {
     **{
@@ -107,7 +107,7 @@ SEQUENCES: Final[dict[str, Key | Alt]] = {
     "\x1b[1;5D": Key.WORD_LEFT,
     **{f"\x1b{number}": Alt(number) for number in range(1, 10)},
 }
-"""What keys send as sequences; others are ignored."""
+"""The sequences of keys; others are ignored."""
 
 _PASTE_BEGINS, _PASTE_ENDS = "\x1b[200~", "\x1b[201~"
 _TOKEN = re.compile(
@@ -130,10 +130,10 @@ class KeyDecoder:
         self._after_cr = False
         self._paste: list[str] | None = None  # the pieces of a paste that has not ended
         self._paste_size = 0
-        self._tail = ""  # the last characters of it, which may be the beginning of its end
+        self._tail = ""  # its last characters, which may begin the end sequence
 
     def decode(self, data: bytes) -> list[Input]:
-        """Return what *data* means. Escape alone, and keys that are not in `Key`, are ignored."""
+        """Decode *data*. Escape alone, and keys that are not in `Key`, are ignored."""
         data = self._bytes + data
         text, used = utf_8_decode(data, "replace", False)
         self._bytes = data[used:]

@@ -68,16 +68,16 @@ class LineInput:
         self._question = ""
         self._secret = False
         self._draft = "", 0  # the text and the cursor before the question
-        self._paste: list[str] | None = None  # lines of which the person is asked
+        self._paste: list[str] | None = None  # pasted lines that the person has to confirm
         self._search: HistorySearch | None = None
         self.ready = False
-        """Whether there is a prompt, or a question that waits for its answer."""
+        """Whether there is a prompt or an unanswered question."""
         self.sends_pastes = True
         """Whether several pasted lines are offered to be sent; else they are joined to one."""
         self.status = ""
         """The status line below the line."""
 
-    # What the owner of the editor calls.
+    # Called by the owner of the editor.
 
     def ask(self, question: str, secret: bool, max_bytes: int) -> None:
         """Ask *question*, as `LineEditor.ask`."""
@@ -139,7 +139,7 @@ class LineInput:
     # Keys.
 
     def press(self, each: Input, events: list[EditorEvent]) -> None:
-        """Handle a key or a text; add to *events* what it means for the owner."""
+        """Handle a key or a text; add its events for the owner to *events*."""
         if self._search is not None and self._searched(each):
             return
         match each:
@@ -176,7 +176,7 @@ class LineInput:
                     self._out.ring()
 
     def _leave_line(self) -> None:
-        """Leave prompt and text on the screen, and go on below."""
+        """Leave prompt and text on the screen, and continue below."""
         self._out.leave(self.shown())
 
     def _insert(self, text: str) -> None:
@@ -232,7 +232,7 @@ class LineInput:
             self.line.replace(found)
 
     def _searched(self, each: Input) -> bool:
-        """Use *each* for the search; return whether it was only for that."""
+        """Use *each* for the search; return whether it has no other effect."""
         search = self._search
         assert search is not None
         match each:

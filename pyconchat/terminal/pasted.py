@@ -15,13 +15,13 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u20
 
 
 def pasted_lines(text: str) -> list[str]:
-    """Return the lines of a paste, without what a terminal would not show as text."""
+    """Return the lines of a paste, without characters that a terminal does not display as text."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
     return _UNPRINTABLE.sub("", text).split("\n")
 
 
 def printable(text: str) -> str:
-    """Return *text* as it is drawn: a tab, which only a paste can have, takes one cell."""
+    """Return the drawn form of *text*: a tab, which only a paste can have, takes one cell."""
     return text.replace("\t", " ")
 
 

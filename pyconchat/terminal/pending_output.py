@@ -30,7 +30,7 @@ class PendingOutput:
         self._pending.append(BELL)
 
     def leave(self, shown: Shown) -> None:
-        """Show *shown*, leave it on the screen, and go on below."""
+        """Display *shown*, leave it on the screen, and continue below."""
         self._pending += (self.screen.show(shown), self.screen.leave())
 
     def flush(self, shown: Shown | None) -> None:

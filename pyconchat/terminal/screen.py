@@ -22,7 +22,7 @@ REVERSE, NORMAL = "\x1b[7m", "\x1b[m"
 
 
 class Shown(NamedTuple):
-    """What is to be on the screen: text *before* and *after* the cursor, and *status* below."""
+    """The content of the rows: text *before* and *after* the cursor, and *status* below."""
 
     before: str
     after: str
@@ -30,11 +30,11 @@ class Shown(NamedTuple):
 
 
 class _Drawing(NamedTuple):
-    """How a `Shown` is drawn: *body* from the first row on, which leaves the cursor at *end*."""
+    """A `Shown` as drawn: *body* from the first row on, which leaves the cursor at *end*."""
 
     body: str
     end: Position
-    cursor: Position  # where it belongs
+    cursor: Position  # the cursor's final cell
     last_row: int  # of the text, without the status
 
     @property
@@ -50,11 +50,11 @@ class Screen:
 
     def __init__(self) -> None:
         self._columns, self._rows = DEFAULT_COLUMNS, DEFAULT_ROWS
-        self._shown: Shown | None = None  # what is on the screen; None: nothing
-        self._drawn: _Drawing | None = None  # how it was drawn; None: not computed
+        self._shown: Shown | None = None  # the current content; None: nothing
+        self._drawn: _Drawing | None = None  # the drawn content; None: not computed
         self._cursor = Position(0, 0)
-        self._one_row = True  # what is on the screen takes one row
-        self._around: tuple[bytes, bytes] | None = None  # what is written around the next block
+        self._one_row = True  # the content takes one row
+        self._around: tuple[bytes, bytes] | None = None  # the bytes around the next block
 
     @property
     def columns(self) -> int:
@@ -62,7 +62,7 @@ class Screen:
         return self._columns
 
     def show(self, shown: Shown) -> str:
-        """Show *shown* in the place of what is on the screen."""
+        """Replace the current content by *shown*."""
         previous, self._shown = self._shown, shown
         if shown == previous:
             return ""
@@ -81,7 +81,7 @@ class Screen:
         return erasing + drawing
 
     def _typed(self, previous: Shown, shown: Shown) -> str:
-        """Return what was typed at the end of a row, if nothing else has changed: most keys."""
+        """Return the text typed at the end of a row, if nothing else has changed: most keys."""
         if previous.after or shown.after or previous.status != shown.status:
             return ""
         if not shown.before.startswith(previous.before):
@@ -91,7 +91,7 @@ class Screen:
         return typed if fits else ""
 
     def _redraw(self) -> str:
-        """Return what draws all that is shown, and note where the cursor is then."""
+        """Return the bytes that draw the whole content, and record the cursor's position."""
         self._drawn = None
         drawing = self._drawing()
         self._cursor = drawing.cursor
@@ -99,7 +99,7 @@ class Screen:
         return drawing.text
 
     def show_above(self, block: bytes) -> bytes:
-        """Show *block*, which ends with CR LF, above what is on the screen."""
+        """Write *block*, which ends with CR LF, above the current content."""
         if self._shown is None:
             return block
         if self._around is None:
@@ -113,7 +113,7 @@ class Screen:
         return b"".join((erasing, block, drawn))
 
     def leave(self) -> str:
-        """Leave the text on the screen, without the status; what is shown next is below it."""
+        """Leave the text on the screen, without the status; further output is below it."""
         if self._shown is None:
             return ""
         moves = _moves(self._cursor, Position(self._drawing().last_row, self._cursor.column))
@@ -128,7 +128,7 @@ class Screen:
         return erasing
 
     def clear(self) -> str:
-        """Erase the whole screen; what is shown next is at its top."""
+        """Erase the whole screen; further output begins at its top."""
         self._forget()
         return CLEAR_SCREEN
 
@@ -174,7 +174,7 @@ class Screen:
         return max(1, self._rows - 1 - bool(shown.status))
 
     def _drawing(self) -> _Drawing:
-        """Return how what is on the screen is drawn."""
+        """Return the drawn form of the current content."""
         assert self._shown is not None
         if self._drawn is None:
             self._drawn = self._draw(self._shown)
@@ -199,7 +199,7 @@ class Screen:
 
 
 def _moves(start: Position, end: Position) -> str:
-    """Return what moves the cursor from *start* to *end*."""
+    """Return the sequences that move the cursor from *start* to *end*."""
     down = end.row - start.row
     moves = f"\x1b[{-down}A" if down < 0 else f"\x1b[{down}B" if down else ""
     if end.column != start.column:

@@ -7,7 +7,7 @@ from pyconchat.terminal.history import History
 __all__ = ["HistorySearch"]
 
 MAX_PATTERN = 64
-"""Maximum characters of what is searched for."""
+"""Maximum characters of a pattern."""
 
 
 class HistorySearch:

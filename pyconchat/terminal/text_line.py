@@ -41,7 +41,7 @@ class TextLine:
         self._bytes = len(text.encode())
 
     def insert(self, text: str) -> bool:
-        """Insert *text* at the cursor; return whether it fits. What does not fit is left out."""
+        """Insert *text* at the cursor; return whether it fits. The rest is left out."""
         size = len(text.encode())
         fits = self._bytes + size <= self.max_bytes
         if not fits:
@@ -89,16 +89,16 @@ class TextLine:
         self.kill(self._word_start(), self.cursor)
 
     def yank(self) -> bool:
-        """Insert what was removed last; return whether it fits."""
+        """Insert the last removed text; return whether it fits."""
         return self.insert(self._removed)
 
     def forget(self) -> None:
-        """Empty the line, and what `yank` would insert: it may be a secret."""
+        """Empty the line and the text for `yank`: it may be a secret."""
         self.replace("")
         self._removed = ""
 
     def press(self, key: Key) -> bool:
-        """Do what *key* does in a line, if anything; return whether the result fits."""
+        """Apply the effect of *key* on a line, if any; return whether the result fits."""
         match key:
             case Key.BACKSPACE:
                 self.delete_before()
