@@ -1,1 +1,1 @@
-"""The bus: how the nodes of one chat hear of each other's entries. It may lose what it is told."""
+"""The bus: notifies the nodes of one chat of each other's entries. It may lose notifications."""

@@ -13,7 +13,7 @@ Told: TypeAlias = tuple[str, bytes]
 """A topic, and a block for it."""
 
 MAX_BLOCKS = 10_000
-"""Maximum waiting blocks: those of one second at ten times the load of one node."""
+"""Maximum waiting blocks: one second of blocks at ten times the load of one node."""
 
 MAX_BYTES = 8 * 2**20
 """Maximum bytes of the waiting blocks."""
@@ -43,7 +43,7 @@ class BlockQueue:
         return first
 
     def put_back(self, blocks: Iterable[Told]) -> None:
-        """Put *blocks*, which were taken, before all others; the oldest are dropped as in `put`."""
+        """Put taken *blocks* back before all others; the oldest are dropped as in `put`."""
         with self._lock:
             blocks = list(blocks)
             self._waiting.extendleft(reversed(blocks))

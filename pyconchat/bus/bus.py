@@ -1,7 +1,7 @@
 """The bus over an engine: passes blocks to the listener, and checks that the engine works.
 
 An open connection does not prove that blocks arrive. So the node sends a probe to itself every few
-seconds; the bus is up while these probes come back.
+seconds; the bus is up while it receives these probes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["MAX_TOPIC_BYTES", "PROBE_SECONDS", "Bus"]
 MAX_TOPIC_BYTES = 200
 
 PROBE_SECONDS = 5.0
-"""Seconds between two probes; if one has not come back by the next, the bus is down."""
+"""Seconds between two probes; if a probe was not received by the next one, the bus is down."""
 
 
 @implementer(IBus, IEngineUser)
@@ -41,8 +41,8 @@ class Bus:
         self._followed: set[str] = set()
         self._own_topic = f"n/{node}"
         self._ready = False
-        self._failing = False  # it was logged that the bus is down
-        self._sent_at: float | None = None  # when the outstanding probe was sent
+        self._failing = False  # whether it was logged that the bus is down
+        self._sent_at: float | None = None  # time at which the outstanding probe was sent
         self._probes = 0
         self._next_probe: IDelayedCall | None = None
         self._stopped = False
@@ -102,7 +102,7 @@ class Bus:
                 _log.failure("a block from the bus could not be handled")
 
     def _probe(self) -> None:
-        """Send a probe; reconnect if the last one has not come back."""
+        """Send a probe; reconnect if the last one was not received."""
         self._next_probe = None
         if self._sent_at is not None:
             self.lost(f"nothing has come back for {PROBE_SECONDS:g} seconds")
@@ -117,7 +117,7 @@ class Bus:
         return encode_block(Notice(self._node, b"%d" % self._probes))
 
     def _probed(self, block: bytes) -> None:
-        """Note that a probe has come back, if *block* is the last one."""
+        """Record that the outstanding probe was received, if it is *block*."""
         if self._sent_at is None or block != self._probe_block():
             return
         self.lag = self._reactor.seconds() - self._sent_at

@@ -37,7 +37,7 @@ class IEngine(Interface):
         """Disconnect. Fires when all waiting blocks are sent, or after a second."""
 
     def reconnect() -> None:
-        """Close the connections, which do not work, and open new ones."""
+        """Close the connections, which have failed, and open new ones."""
 
     def steady() -> None:
         """The connections work: after the next failure, start with the shortest delay."""

@@ -57,7 +57,7 @@ class KeptConnection(Generic[P]):
         self._factory = _Factory(lambda: make(self._changed))
         self._open: P | None = None
         self._attempt: Deferred[Any] | None = None
-        self._later: IDelayedCall | None = None  # the next attempt, or the end of this one
+        self._later: IDelayedCall | None = None  # the next attempt, or the timeout of this one
         self._ended: Deferred[None] | None = None
 
     def start(self) -> None:

@@ -12,7 +12,7 @@ __all__ = ["LocalBus"]
 
 @implementer(IBus)
 class LocalBus:
-    """There are no other nodes: blocks are discarded, and no listener is called."""
+    """The bus of a single node: blocks are discarded, and no listener is called."""
 
     up = True
     told = heard = dropped = 0

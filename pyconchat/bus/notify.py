@@ -101,7 +101,7 @@ class NotifyEngine:
             self._sending.interrupts.wake()
 
     def _changed(self, part: str, reason: str) -> None:
-        """Note that the thread *part* has connected, or the *reason* why it has not."""
+        """Record that the thread *part* has connected, or the *reason* why it has not."""
         self._problems[part] = reason
         if self._user is None:
             return
@@ -111,7 +111,7 @@ class NotifyEngine:
             self._user.ready()
 
     def _arrived(self) -> None:
-        """Pass on the received blocks, at most `MAX_TURN` in each turn of the reactor."""
+        """Deliver the received blocks, at most `MAX_TURN` in each turn of the reactor."""
         for topic, block in self._incoming.take(MAX_TURN, MAX_TURN * 1024):
             if self._user is not None:
                 self._user.received(topic, block)

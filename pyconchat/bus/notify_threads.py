@@ -106,7 +106,7 @@ class _ConnectedThread(ABC):
                 break
             except (ConnectionFailed, Interrupted, StatementFailed) as problem:
                 reason = str(problem)
-            except Exception as problem:  # one that psycopg or this module does not foresee
+            except Exception as problem:  # one that neither psycopg nor this module expects
                 reason = repr(problem)
             self._reactor.callFromThread(self._changed, reason)
             with suppress(Interrupted):
@@ -148,7 +148,7 @@ class Sending(_ConnectedThread):
         self._queue = queue
 
     def finish(self) -> None:
-        """Send what is waiting, and end. Called in the reactor's thread."""
+        """Send the waiting blocks, and end. Called in the reactor's thread."""
         self.finishing = True
         self.interrupts.wake()
 
@@ -172,7 +172,7 @@ class Sending(_ConnectedThread):
                 self._queue.dropped += len(blocks)
                 raise
             except (ConnectionFailed, Interrupted):
-                self._queue.put_back(blocks)  # some may arrive twice
+                self._queue.put_back(blocks)  # some blocks may be received twice
                 raise
 
 

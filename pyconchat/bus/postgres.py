@@ -29,7 +29,7 @@ _READ, _WRITE = select.POLLIN, select.POLLOUT
 
 
 class ConnectionFailed(Exception):
-    """The connection cannot be made, or is lost; the message is one line."""
+    """Connecting failed, or the connection is lost; the message is one line."""
 
 
 class StatementFailed(Exception):
@@ -41,7 +41,7 @@ class Interrupted(Exception):
 
 
 class Interrupts:
-    """Wakes a waiting thread, and says why. Other threads call `wake`, `reconnect` and `end`."""
+    """Wakes a waiting thread, with a reason. Other threads call `wake`, `reconnect` and `end`."""
 
     def __init__(self) -> None:
         self.ending = False
@@ -129,7 +129,7 @@ class PostgresConnection:
         return received
 
     def wait_for_input(self, seconds: float) -> None:
-        """Wait until the server sends something, for `Interrupts.wake`, or *seconds*."""
+        """Wait until the server sends data, for `Interrupts.wake`, or *seconds*."""
         from psycopg import Error
 
         if self._interrupts.wait(seconds, self._connection.socket, _READ):

@@ -22,7 +22,7 @@ STOP_SECONDS = 1.0
 
 @implementer(IEngine)
 class RedisEngine:
-    """Connects to *endpoint*, and logs in as *url* says.
+    """Connects to *endpoint*, and logs in with the credentials of *url*.
 
     The names of channels begin with the number of the database, because Redis shares channels
     among its databases, and *chat*, the unique id of the chat.

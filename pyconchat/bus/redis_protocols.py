@@ -40,7 +40,7 @@ class Login:
         self.problem = ""
 
     def stopTrying(self) -> None:
-        """Do nothing: there is always another attempt."""
+        """Do nothing: the connection always retries."""
 
     def connectionError(self, problem: str) -> None:
         """Note the reason of a failed login."""
@@ -85,7 +85,7 @@ class _Protocol(txredisapi.SubscriberProtocol):  # type: ignore[misc]
 
     def replyReceived(self, reply: Any) -> None:
         if not self._ready:
-            super().replyReceived(reply)  # to the library's own commands
+            super().replyReceived(reply)  # the replies to the library's own commands
         elif isinstance(reply, Exception):
             self.fail(str(reply))
         else:
@@ -117,7 +117,7 @@ class Publishing(_Protocol):
         return not self._unconfirmed and not len(self._queue)
 
     def send(self, topic: str, block: bytes) -> None:
-        """Publish *block* to *topic*, after what is in the queue."""
+        """Publish *block* to *topic*, after the blocks in the queue."""
         unconfirmed = self._unconfirmed
         bytes_then = self._unconfirmed_bytes + len(block)
         full = len(unconfirmed) >= MAX_UNCONFIRMED or bytes_then > MAX_UNCONFIRMED_BYTES
@@ -129,7 +129,7 @@ class Publishing(_Protocol):
         self.transport.write(_packed((b"PUBLISH", self._prefix + topic.encode(), block)))
 
     def publish(self) -> None:
-        """Send more of what is waiting, unless too much of it is unconfirmed."""
+        """Send more of the waiting blocks, unless too many sent ones are unconfirmed."""
         most = MAX_UNCONFIRMED - len(self._unconfirmed)
         size = MAX_UNCONFIRMED_BYTES - self._unconfirmed_bytes
         if most <= 0 or size <= 0:
@@ -141,7 +141,7 @@ class Publishing(_Protocol):
         self._unconfirmed.extend(blocks)
 
     def handle(self, reply: Any) -> None:
-        """Note that the oldest block is confirmed. *reply* is the number of receivers."""
+        """Remove the oldest block, which is confirmed. *reply* is the number of receivers."""
         if not self._unconfirmed:
             self.fail("the server has sent an unexpected answer")
             return
@@ -150,14 +150,14 @@ class Publishing(_Protocol):
             self.publish()
 
     def connectionLost(self, reason: Any) -> None:
-        self._queue.put_back(self._unconfirmed)  # some may arrive twice
+        self._queue.put_back(self._unconfirmed)  # some blocks may be received twice
         self._unconfirmed.clear()
         self._unconfirmed_bytes = 0
         super().connectionLost(reason)
 
 
 class Receiving(_Protocol):
-    """Receives what is published to channels, and calls *received* with topic and block."""
+    """Receives the blocks of channels, and calls *received* with topic and block."""
 
     def __init__(
         self, received: Callable[[str, bytes], None], prefix: bytes, *arguments: Any

@@ -13,7 +13,7 @@ class BadBus(ValueError):
 
 
 class RedisUrl(NamedTuple):
-    """Where the server is. *db* separates chats; *ca* is a file with certificates, or empty."""
+    """The server's address. *db* separates chats; *ca* is a file with certificates, or empty."""
 
     host: str
     port: int = 6379
@@ -25,7 +25,7 @@ class RedisUrl(NamedTuple):
 
     @classmethod
     def parse(cls, url: str) -> RedisUrl:
-        """Return what *url* means: ``redis[s]://[[USER]:PASSWORD@]HOST[:PORT][/DB]``.
+        """Parse *url*: ``redis[s]://[[USER]:PASSWORD@]HOST[:PORT][/DB]``.
 
         ``rediss`` is TLS, with the option ``?ssl_ca_certs=FILE``. Raises `BadBus`.
         """
