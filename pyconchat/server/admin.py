@@ -64,7 +64,7 @@ class Admin:
             )
         if not config.store.url and os.geteuid() == 0:
             require_regular(file)
-        shared = bool(config.node_name)  # then other nodes hear of what is changed
+        shared = bool(config.node_name)  # then other nodes are notified of changes
         self._store = SqlStore(config.store_url, config.store.durability, shared=shared)
         self._store.open_as_is()
         if not config.store.url and os.geteuid() == 0:
@@ -100,7 +100,7 @@ class Admin:
         )
 
     def check(self) -> None:
-        """Read the whole state and print what is wrong. Raises `Problem` if anything is."""
+        """Read the whole state and print its defects. Raises `Problem` if there are any."""
         loaded = self._store.load()
         groups = loaded.groups
         kept = [each for each in self._store.closed() if each.days <= KEPT_DAYS]

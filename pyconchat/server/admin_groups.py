@@ -68,7 +68,7 @@ class GroupAdmin:
     def restore(self, which: str, new_name: str | None) -> None:
         """Restore the deleted group *which*, a name or an id, optionally under a *new_name*.
 
-        The server must be stopped. Members whose account was deleted since are left out.
+        The server must be stopped. Members whose account was deleted meanwhile are left out.
         """
         self._require_stopped()
         closed = self._closed(which)
@@ -207,7 +207,7 @@ def _directory(loaded: Loaded) -> GroupDirectory:
 
 
 def _strangers(loaded: Loaded, closed: ClosedGroup) -> list[tuple[str, Why]]:
-    """Return the members of *closed* whose names now belong to no account, or to another one."""
+    """Return the members of *closed* whose names now belong to no account, or to a later one."""
     created = {fold(each.name): each.created_at for each in loaded.server.accounts}
     strangers: list[tuple[str, Why]] = []
     for member in closed.stored.state.members:

@@ -63,7 +63,7 @@ def require_regular(database: Path) -> None:
 def require_opened(database: Path) -> None:
     """Raise `OSError` unless this process has *database* itself open.
 
-    It may have been a link at that time, although it was none before, and is none now.
+    The file may have been a link when it was opened, although it was none before and is none now.
     """
     expected = database.lstat()
     for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():

@@ -1,6 +1,6 @@
-"""Drain: a node that stops ends its sessions a few at a time.
+"""Drain: a stopping node ends its sessions a few at a time.
 
-All of them reconnect to the other nodes. At once, their logins would be too much for those.
+All clients reconnect to the other nodes, which would be overloaded by simultaneous logins.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ STEP_SECONDS = 0.05
 """Seconds between two groups of sessions that are ended."""
 
 MAX_DRAIN_SECONDS = 300.0
-"""Maximum seconds of a drain; the sessions that are left then end all at once."""
+"""Maximum seconds of a drain; the remaining sessions then end all at once."""
 
 
 class Drain:
-    """Ends *sessions*, which returns all that there are, those included that begin later."""
+    """Ends all *sessions*, also new ones: it is a function that returns the current ones."""
 
     _log = Logger(namespace="pyconchat")
 
@@ -41,14 +41,14 @@ class Drain:
         self._sessions = sessions
         self._until = 0.0
         self._next: deque[ISession] = deque()
-        self._told: WeakSet[ISession] = WeakSet()  # those that are ending
+        self._told: WeakSet[ISession] = WeakSet()  # sessions that are ending
         self._over = False
         self._done = Waiters()
         self._steps = LoopingCall(self._step)
         self._steps.clock = reactor
 
     def run(self) -> Deferred[None]:
-        """Fire when there is no session left, or the drain has taken too long or was cut short."""
+        """Fire when no session is left, or the drain has timed out or was cut short."""
         self._until = self._reactor.seconds() + MAX_DRAIN_SECONDS
         if not self._over:
             self._steps.start(STEP_SECONDS).addErrback(self._failed)

@@ -1,6 +1,6 @@
 """The server's log: one line for each event, with the time first.
 
-twistd's own observers also print the name of the class that has logged, and what Twisted says about
+twistd's own observers also print the name of the logging class, and Twisted's messages about
 itself. Here only the lines of PyconChat are printed, and Twisted's warnings and errors.
 """
 

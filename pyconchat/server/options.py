@@ -18,11 +18,11 @@ __all__ = ["CannotStart", "Options", "stop"]
 
 
 NO_PID_FILE = "twistd.pid"
-"""What twistd's ``--pidfile`` is if it was not given."""
+"""twistd's default for ``--pidfile``."""
 
 
 class CannotStart(Exception):
-    """The server cannot start; the message is one line that says why."""
+    """The server cannot start; the message is one line with the reason."""
 
 
 def stop(problem: object) -> NoReturn:

@@ -67,10 +67,10 @@ class _Port(NamedTuple):
 
 
 class Ports:
-    """The listening ports of a server whose state folder is *folder*.
+    """The listening ports of a server with the state folder *folder*.
 
-    Connections of *trusted_proxies* begin with a header of the PROXY protocol. *url* is that of the
-    web door, where it is set.
+    Connections of *trusted_proxies* begin with a header of the PROXY protocol. *url* is the public
+    URL of the web door, if it is set.
     """
 
     _log = Logger(namespace="pyconchat")
@@ -134,7 +134,7 @@ class Ports:
                 continue
             try:
                 await each.tls.reload_certificate()
-            except Exception as problem:  # whatever OpenSSL or a parser raises
+            except Exception as problem:  # any exception of OpenSSL or a parser
                 self._log.error(
                     "keeping the old certificate of {description}, because the new one cannot be"
                     " used: {problem}",
@@ -171,7 +171,7 @@ class Ports:
                 endpoint = serverFromString(self._reactor, completed)
         except ImportError as problem:
             stop(f"{key}: {description}: {problem}")
-        except Exception as problem:  # whatever the parser of the endpoint raises
+        except Exception as problem:  # any exception of the endpoint's parser
             stop(f"{key}: {description!r} is not a server endpoint: {problem}")
         port = endpoint.listen(factory if tls is not None else proxied(factory))
         failures: list[Any] = []

@@ -43,9 +43,9 @@ RESERVED_DESCRIPTORS = 64
 def limit_gc() -> None:
     """Exclude all existing objects from the cyclic garbage collector, and run it less often.
 
-    With the defaults a full collection under load takes 60 ms, once a second, during which
-    nobody is served. It would find little: our objects break their reference cycles when they are
-    closed (tests/doors/test_freed.py).
+    With the defaults, a full collection under load blocks the server for 60 ms, once a second. It
+    would find little: our objects break their reference cycles when they are closed
+    (tests/doors/test_freed.py).
     """
     gc.collect()
     gc.freeze()
@@ -133,7 +133,7 @@ def _has_open(process: int, file: os.stat_result) -> bool:
     except FileNotFoundError:
         return not Path("/proc/self/fd").exists()  # a system without /proc
     except PermissionError:
-        return True  # signals are not permitted either
+        return True  # signals to it are not permitted either
     for name in names:
         with suppress(OSError):
             if os.path.samestat(os.stat(folder / name), file):

@@ -65,7 +65,7 @@ LEASE_PAUSE = 1.0
 """Seconds between two attempts."""
 
 CLEAN_SECONDS = 3600.0
-"""Seconds between two searches for files that are no longer needed."""
+"""Seconds between two searches for unneeded files."""
 
 
 class ChatService(MultiService):
@@ -120,7 +120,7 @@ class ChatService(MultiService):
 
     def _node(self) -> Node:
         """Return this server as one of several nodes."""
-        from pyconchat.bus.opening import BadBus, open_bus  # few servers need it
+        from pyconchat.bus.opening import BadBus, open_bus  # most servers do not import it
 
         config, reactor = self.config, self._reactor
         conninfo = conninfo_of(config.store_url)
@@ -149,7 +149,7 @@ class ChatService(MultiService):
         version = f"PyconChat {__version__}"
         self._log.info("{version} starts, process {pid}", version=version, pid=os.getpid())
         self._had_terminal = os.isatty(0)
-        signal.signal(signal.SIGHUP, self._hangup)  # at once: by default it would end the process
+        signal.signal(signal.SIGHUP, self._hangup)  # at once: the default action ends the process
         try:
             make_folder(self.config.state_path, self._owner)
         except OSError as problem:
@@ -166,7 +166,7 @@ class ChatService(MultiService):
             for description in self.config.doors.web:
                 self._ports.open_web(description, web)
         if self.config.doors.metrics:
-            from pyconchat.server.metrics import metrics_site  # most servers never need it
+            from pyconchat.server.metrics import metrics_site  # most servers do not import it
 
             site = metrics_site(self._statistics, self.chat.nodes, self.chat.readiness)
             self._ports.open_metrics(self.config.doors.metrics, site)
@@ -241,7 +241,7 @@ class ChatService(MultiService):
             self._log.info("to become the first operator: type /claim {code}", code=code)
 
     def _take_lease(self, nodes: Nodes) -> None:
-        """Take the lease; that of an earlier run, which was killed, may still have to end."""
+        """Take the lease; first wait until the lease of an earlier, killed run has expired."""
         until = time.monotonic() + MAX_LEASE_WAIT
         while True:
             try:
@@ -295,7 +295,7 @@ class ChatService(MultiService):
         )
 
     async def _end_in_turn(self) -> None:
-        """End the sessions a few at a time, if they can go on at other nodes."""
+        """End the sessions a few at a time, if clients can reconnect to other nodes."""
         nodes = self.chat.nodes
         if nodes is None or await nodes.leases.is_alone():
             return
@@ -339,7 +339,7 @@ class ChatService(MultiService):
         )
 
     def _hangup(self, *_: object) -> None:
-        """SIGHUP: read again what an administrator has changed; stop if the terminal is closed."""
+        """SIGHUP: reload the changes of an administrator; stop if the terminal is closed."""
         if self._had_terminal and not os.isatty(0):
             self._reactor.callFromThread(self._reactor.stop)
             return

@@ -1,4 +1,4 @@
-"""What a start prints about the state, the database, and how to connect to each port."""
+"""The lines of a start about the state, the database, and how to connect to each port."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _EVERY_ADDRESS = ("", "0.0.0.0", "::")
 
 @dataclass(frozen=True)
 class Programs:
-    """The programs on this machine that can connect to the server; empty: there is none."""
+    """The programs on this machine that can connect to the server; empty for none."""
 
     client: str = ""
     plain: str = ""
@@ -49,7 +49,7 @@ class Programs:
         beside: Path = Path(sys.executable),
         folder: Path | None = None,
     ) -> Programs:
-        """Return those that can be typed in the current *folder*.
+        """Return the programs that can be run from the current *folder*.
 
         The client may be installed only beside the Python program *beside*, outside the PATH.
         """
@@ -72,7 +72,7 @@ def _path(beside: Path, folder: Path) -> str:
 
 
 def database_line(config: Config) -> str:
-    """Return where the database is, without the password in its URL."""
+    """Return the location of the database, without the password in its URL."""
     url = urlsplit(config.store_url)
     if url.scheme.startswith("sqlite"):
         return f"database: {config.store_url.partition(':///')[2]}"
@@ -101,7 +101,7 @@ def port_line(address: Any, tls: bool, programs: Programs) -> str:
 
 
 def reserved_lines(names: Iterable[str]) -> list[str]:
-    """Return a line for each account of *names* that has a name of the service at IRC."""
+    """Return a line for each account of *names* that has the name of a service at IRC."""
     return [
         f"the account {name} has the name of a service: nobody at IRC can write to it;"
         f" pyconchat-admin delete-account {name} frees the name"
@@ -146,7 +146,7 @@ def web_line(address: Any, tls: bool, url: str) -> str:
 
 
 def metrics_line(address: Any) -> str:
-    """Return where Prometheus finds the metrics, and who else can."""
+    """Return the URL of the metrics for Prometheus, and who else can reach it."""
     if not isinstance(address, IPv4Address | IPv6Address):
         return f"metrics on {address}"
     host = _reachable_host(address.host)
@@ -181,7 +181,7 @@ def _reach(host: str) -> str:
 
 
 def _from_elsewhere(host: str) -> str:
-    """Return what to say after a command with localhost, if other machines reach the port, too."""
+    """Return the addition to a command with localhost, if other machines reach the port, too."""
     every = host in _EVERY_ADDRESS
     return "   (from elsewhere: the name of this machine, not localhost)" if every else ""
 

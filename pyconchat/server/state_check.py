@@ -24,7 +24,7 @@ def check_state(
     direct: Mapping[int, DirectFiles],
     state: Path,
 ) -> list[str]:
-    """Return what is wrong with *store*, and with the state folder *state*, a line each.
+    """Return the defects of *store* and of the state folder *state*, a line each.
 
     *groups* are its groups, *direct* the files of its private conversations.
     """

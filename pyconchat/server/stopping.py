@@ -13,7 +13,7 @@ __all__ = ["Stopping"]
 
 
 class Stopping:
-    """The end of a server; *hurry* is called when a second signal asks for it at once.
+    """The end of a server; *hurry* is called for a second signal, which requests an immediate end.
 
     *hangup* is the server's handler of SIGHUP.
     """
@@ -31,7 +31,7 @@ class Stopping:
         self._hangup = hangup
 
     async def run(self, steps: Sequence[Callable[[], object]]) -> None:
-        """Do all *steps*, each after the one before it, whatever fails in any of them."""
+        """Execute all *steps* in order, even if some fail."""
         self._log.info("stopping")
         self._take_signals()
         for step in steps:

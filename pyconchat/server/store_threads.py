@@ -37,7 +37,7 @@ class StoreThreads:
             pool.start()
 
     def stop(self) -> None:
-        """Finish the waiting work and end the threads. Blocks until they have ended."""
+        """Finish the queued calls and end the threads. Blocks until they have ended."""
         for pool in self._pools:
             pool.stop()
 
