@@ -50,7 +50,7 @@ _PORT = re.compile(
     r"(?:haproxy:)?(?P<kind>tcp|tcp6|ssl|selfsigned):(?:port=)?(?P<port>[0-9]{1,5})(?::|$)"
 )
 
-# The package `bus` parses it; here, a mistake is found before the server starts.
+# The package `bus` parses it; this check finds a mistake before the server starts.
 _BUS = re.compile(
     r"rediss?://(?:[^\s/?#@]*@)?(?:\[[0-9a-fA-F:.]+\]|[^\s:\[\]/@?#\\]+)(?::[0-9]{1,5})?(?:/[0-9]*)?"
     r"(?:\?ssl_ca_certs=[^\s#&]+)?"
@@ -117,7 +117,7 @@ class StoreConfig(_Section, frozen=True):
 
 
 class BusConfig(_Section, frozen=True):
-    """How the nodes of a chat hear of each other: by Redis; empty: by PostgreSQL."""
+    """The bus by which the nodes of a chat notify each other: Redis; empty: PostgreSQL."""
 
     url: str = ""
 
@@ -179,7 +179,7 @@ class FilesConfig(_Section, frozen=True):
 
 
 class IrcConfig(_Section, frozen=True):
-    """How the server calls itself to IRC clients. An empty *name* is that of the host."""
+    """The server's name for IRC clients. An empty *name* is that of the host."""
 
     name: Annotated[str, Meta(max_length=63, pattern=r"^([A-Za-z0-9][A-Za-z0-9.-]*)?$")] = ""
     network: Annotated[str, Meta(max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = (
@@ -201,7 +201,7 @@ class WebConfig(_Section, frozen=True):
     acme_webroot: str = ""
 
     def may_read_metrics(self, address: str) -> bool:
-        """Return whether ``/metrics`` is shown to *address*."""
+        """Return whether *address* may read ``/metrics``."""
         try:
             found = ip_address(address)
         except ValueError:
@@ -322,7 +322,7 @@ class Config(_Section, frozen=True):
         return self
 
     def _check_web(self) -> None:
-        """Raise `BadConfig` unless the web door protects what is sent to it."""
+        """Raise `BadConfig` unless the web door protects the data sent to it."""
         for network in self.web.metrics:
             try:
                 ip_network(network)
@@ -331,7 +331,7 @@ class Config(_Section, frozen=True):
         for endpoint in self.doors.web:
             kind = endpoint.partition(":")[0]
             local = kind == "unix" or _LOOPBACK.search(endpoint) is not None
-            # At a port for challenges, and for others than the proxies, nothing else is served.
+            # Only challenges are served at a port for them, and to clients other than the proxies.
             if local or self.trusted_proxies or (self.web.acme_webroot and self.public_url):
                 continue
             if kind not in TLS_KINDS:

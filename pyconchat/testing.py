@@ -1,7 +1,7 @@
 """Fakes and builders, for the tests of this project and of other doors and bots.
 
 Nothing here waits: threads run in place, time is a `twisted.internet.task.Clock`, and a peer
-keeps what it is sent.
+keeps the output that it receives.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ EPOCH = 1_700_000_000.0
 
 @implementer(IThreads)
 class InlineThreads:
-    """Threads that call at once, in place."""
+    """Threads that call functions at once, in place."""
 
     def write(self, call: Callable[..., T], *args: object) -> Deferred[T]:
         return maybeDeferred(call, *args)
@@ -65,7 +65,7 @@ class InlineThreads:
 
 @implementer(IHasher)
 class PlainHasher:
-    """Takes no time: a hash is ``plain:`` and the password."""
+    """A hasher without cost: a hash is ``plain:`` and the password."""
 
     def __init__(self) -> None:
         self.turns = Turns()
@@ -129,7 +129,7 @@ class FakePeer:
         return self.receives
 
     def wake(self) -> None:
-        """Nothing checks this peer."""
+        """Do nothing: this peer is never checked."""
 
     def discard_input(self) -> None:
         pass
@@ -193,7 +193,7 @@ def services_of(chat: Chat, files: FileSharing | None = None) -> Services:
 class TestUser:
     """A person with a session in *chat*: a guest, or the owner of *password*.
 
-    `types` sends lines and lets the tick pass; `sees` returns the lines that were shown.
+    `types` sends lines and lets the tick pass; `sees` returns the received lines.
     """
 
     __test__ = False  # not a class of tests, whatever its name says to pytest
@@ -220,7 +220,7 @@ class TestUser:
         return self.session.account
 
     def types(self, *lines: str) -> list[str]:
-        """Type *lines*, one a tick, and return the lines that are shown from then on."""
+        """Type *lines*, one a tick, and return the lines that are received from then on."""
         self.tick()
         self.peer.lines.clear()
         self.peer.written = b""
@@ -230,7 +230,7 @@ class TestUser:
         return self.sees()
 
     def sees(self) -> list[str]:
-        """Return the lines that were shown since the last call."""
+        """Return the lines that were received since the last call."""
         self.tick()
         return self.peer.lines
 
@@ -265,7 +265,7 @@ class TestUser:
             chat.registration.register_new(person_name(name), password, self.peer.network)
         )
         registering.addCallback(made.append)
-        for _ in range(20):  # the logins of others may still have to be stored
+        for _ in range(20):  # logins of other users may still be pending
             if not made:
                 self.tick_of(chat)
         return made[0]

@@ -55,7 +55,7 @@ class Lifecycle(Enum):
 
 
 class IConnection(ITransport, IConsumer, IPushProducer):
-    """The methods of a transport that our protocols use: all stream transports of Twisted have them."""
+    """The methods of a transport that our protocols use; Twisted's stream transports have them."""
 
     def abortConnection() -> None:
         """Close at once and discard unsent bytes."""
