@@ -1,4 +1,4 @@
-"""Runs ``pyconchat-admin`` in processes of its own, and looks at state folders."""
+"""Runs ``pyconchat-admin`` in processes of its own, and examines state folders."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class ServerCluster:
         self.next = cycle(nodes).__next__
 
     def log(self) -> str:
-        """Return what all nodes have logged."""
+        """Return the logs of all nodes."""
         return "".join(node.log() for node in self.nodes)
 
     def says(self, pattern: str) -> re.Match[str]:

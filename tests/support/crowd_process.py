@@ -1,8 +1,8 @@
 """A crowd in a process of its own: ``python -m tests.support.crowd_process PORT,PORT FILE``.
 
 The JSON in FILE lists it: ``name``, ``group``, ``sends``, and the ``token`` of a program or the
-``password`` of a person at nc. When all are there, they begin to talk. All reconnect as the real
-client does, to the ports in turn. Standard output has a JSON report a few times a second. A line on
+``password`` of a person at nc. When all are connected, they begin to talk. All reconnect as the
+real client does, to the ports in turn. Standard output has a JSON report a few times a second. A line on
 standard input stops the messages; when all are answered and received, the process ends.
 """
 
@@ -31,7 +31,7 @@ PAUSE = 1.0
 """Seconds between two messages of a sending client."""
 
 CROSSING_SECONDS = 0.05
-"""Seconds before the server's last line in which a person's line may cross it on the way."""
+"""Seconds before the server's last line in which a person's line may cross it in transit."""
 
 WORDS = re.compile(r"w-\w+-\d+")
 
@@ -48,7 +48,7 @@ class Visitor:
         self.sends = sends
         self.live = False
         self.said: list[str] = []
-        self.told = 0  # how many times it was told that the server is stopping
+        self.told = 0  # count of notices that the server is stopping
         self.problems: list[str] = []
         self._ports = ports
         self._attempt = 0
@@ -89,7 +89,7 @@ class Visitor:
 
 
 class Client(Visitor):
-    """A program, which repeats with its key what was not answered. It adds to *log*."""
+    """A program, which repeats unanswered requests with their keys. It adds to *log*."""
 
     def __init__(
         self, ports: list[int], log: Log, name: str, token: str, group: str, sends: bool
@@ -151,14 +151,14 @@ class Person(Visitor):
     def __init__(self, ports: list[int], name: str, password: str, group: str, sends: bool) -> None:
         super().__init__(ports, name, group, sends)
         self.heard: list[str] = []
-        self.crossing: list[str] = []  # what was said when the server's last line was on its way
+        self.crossing: list[str] = []  # lines sent while the server's last line was in transit
         self._password = password
         self._spoke_at = 0.0
         self._writer: asyncio.StreamWriter | None = None
 
     async def says(self, words: str) -> None:
         while self._writer is None or self._unread():
-            await asyncio.sleep(0.005)  # people read what is on the screen before they go on
+            await asyncio.sleep(0.005)  # people read the screen before they continue
         self.said.append(words)
         self._spoke_at = time.monotonic()
         self._writer.write(f"{words}\n".encode())

@@ -90,7 +90,7 @@ class Crowd:
     def ends(self, seconds: float = PATIENCE) -> Object:
         """Stop its messages, and return its report when all are answered and received.
 
-        That they are answered may take *seconds*.
+        The answers may take *seconds*.
         """
         assert self.process.stdin is not None
         self.process.stdin.write("\n")

@@ -23,7 +23,7 @@ class Tea(NamedTuple):
 
 
 def find_group(chat: Chat, name: str) -> GroupConversation:
-    """Return the conversation of the group *name*, which there is."""
+    """Return the conversation of the existing group *name*."""
     found = chat.groups.get(name)
     assert found is not None, name
     return found

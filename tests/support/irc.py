@@ -87,7 +87,7 @@ class IrcUser:
             self.sends(f"CAP REQ :{' '.join(caps)}")
 
     def sends(self, *lines: str) -> None:
-        """Send *lines*, and let everything happen that follows at once."""
+        """Send *lines*, and run everything that follows at once."""
         for each in lines:
             self.door.dataReceived(each.encode("utf-8", "surrogateescape") + b"\r\n")
             self.tick()
@@ -103,13 +103,13 @@ class IrcUser:
         return [tokenise(each) for each in lines]
 
     def gets(self, *lines: str) -> list[str]:
-        """Send *lines*, and return what arrives, without tags and the text of numerics."""
+        """Send *lines*, and return the received lines, without tags and the text of numerics."""
         self.receives()
         self.sends(*lines)
         return [shown(each) for each in self.receives()]
 
     def sees(self) -> list[str]:
-        """Return what has arrived, as `gets`."""
+        """Return the received lines, as `gets`."""
         return [shown(each) for each in self.receives()]
 
     def leaves(self) -> None:
@@ -123,7 +123,7 @@ class IrcUser:
         self.tick()
 
     def tick(self) -> None:
-        """Let what was sent be stored and delivered."""
+        """Let the sent lines be stored and delivered."""
         for _ in range(6):
             self.clock.advance(0)
 

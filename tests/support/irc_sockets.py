@@ -13,7 +13,7 @@ __all__ = ["Connect", "IrcSocket", "ids_in", "irc_clients"]
 
 
 class IrcSocket:
-    """A client at a plain socket, without any capability unless it asks for one."""
+    """A client at a plain socket, without capabilities unless it requests some."""
 
     def __init__(self, port: int, nick: str, password: str = "", *caps: str) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE)

@@ -1,4 +1,4 @@
-"""Peers whose sockets a test controls in detail, and two users who must not notice them."""
+"""Peers whose sockets a test controls in detail, and two users who must not be affected."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ Friends = tuple[Peer, Peer]
 
 @contextmanager
 def talking(server: Server) -> Iterator[Friends]:
-    """Log in alice and bob, who talk in tea and must not notice anything."""
+    """Log in alice and bob, who talk in tea and must not be affected."""
     with closing(Peer(server.port)) as alice, closing(Peer(server.port)) as bob:
         alice.joins("alice", "/create tea open")
         bob.joins("bob")
@@ -95,7 +95,7 @@ def talking(server: Server) -> Iterator[Friends]:
 
 
 def talk_on(friends: Friends, times: int = 5) -> None:
-    """Check that bob receives what alice says at once."""
+    """Check that bob receives a message of alice at once."""
     alice, bob = friends
     for number in range(times):
         began = time.monotonic()

@@ -66,7 +66,7 @@ def place_of(event: Object) -> str:
 
 
 class JsonProgram:
-    """What all programs can do, over any connection."""
+    """The base of all programs, over any connection."""
 
     def __init__(self) -> None:
         self.objects: list[Object] = []  # everything that was received
@@ -76,17 +76,17 @@ class JsonProgram:
         self._taken = 0  # bytes of `received` that were decoded
         self._seen = 0  # objects that `sees` has passed
 
-    # What the subclasses implement.
+    # Implemented by the subclasses.
 
     def sends(self, data: bytes) -> None:
         """Send *data* unchanged."""
         raise NotImplementedError
 
     def receives(self) -> bool:
-        """Read what has arrived; return whether more may arrive."""
+        """Read the received data; return whether more may follow."""
         raise NotImplementedError
 
-    # What all have in common.
+    # Common to all.
 
     @property
     def events(self) -> list[Object]:
@@ -395,7 +395,7 @@ class ReconnectingProgram(JsonProgram):
                         return each
 
     def receives_if_connected(self) -> None:
-        """Read what has arrived, if connected."""
+        """Read the received data, if connected."""
         if self._connection is not None:
             self.receives()
 

@@ -1,4 +1,4 @@
-"""A rolling restart of two nodes under a crowd: what it has sent and received against the log."""
+"""A rolling restart of two nodes under a crowd, whose messages are compared with the log."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _talk(everybody: Crowd, senders: int) -> None:
 
 
 def _check(store: SqlStore, report: Object) -> None:
-    """Compare what the crowd has sent and received with the log."""
+    """Compare the crowd's sent and received messages with the log."""
     log: dict[str, dict[int, str]] = {}
     loaded = store.load()
     for id, stored in loaded.groups.items():
@@ -92,7 +92,7 @@ def _check(store: SqlStore, report: Object) -> None:
     assert {words: [seq] for words, seq in report["seqs"].items()}.items() <= places.items()
     repeated = crossed = 0
     for name, group, said, crossing, shown in report["people"]:
-        # What they said last themselves, they may read at the next login.
+        # Their own last messages they may receive at the next login.
         heard = [words for words in shown if f"w-{name}-" not in words]
         others = [words for words in log[group].values() if f"w-{name}-" not in words]
         assert set(others) == set(heard), name

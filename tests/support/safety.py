@@ -1,4 +1,4 @@
-"""Checks for what must not reach a terminal."""
+"""Checks for text that must not reach a terminal."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def strings(value: object) -> Iterator[str]:
 
 
 def problems(received: bytes, kind: str) -> list[str]:
-    """Return what a user of that *kind* has received and must not receive."""
+    """Return the unsafe text that a user of that *kind* has received."""
     if kind == "telnet":  # the server itself sends options and erases prompts
         received = (
             OPTIONS.sub(b"", received.replace(GO_AHEAD, b""))

@@ -1,4 +1,4 @@
-"""ScriptedServer: a real server that sends whatever a test wants, also what no server would."""
+"""ScriptedServer: a real server that sends any object that a test wants, also invalid ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Object: TypeAlias = dict[str, Any]
 
 
 class ScriptedServer:
-    """A server in JSON mode that accepts every login, and sends what a test wants.
+    """A server in JSON mode that accepts every login, and sends the objects of a test.
 
     *hello* has fields of its answer to the hello, and *answers* returns the fields of an answer
     to a request. *greeting* is sent first, as servers do for people.

@@ -141,7 +141,7 @@ class SftpClient:
         """Send a request, and return its answer."""
         return self.answer(self.requests(kind, *fields))
 
-    # What people do.
+    # Acts of people.
 
     def opens(self, path: str, flags: int = READ) -> SftpAnswer:
         """Open a file."""

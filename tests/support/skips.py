@@ -1,4 +1,4 @@
-"""What tests need from the machine: without it they are skipped, or fail in CI.
+"""Requirements of tests on the machine: without them, tests are skipped, or fail in CI.
 
 If the environment variable ``PYCONCHAT_TEST_SKIPS`` is ``never``, nothing is skipped.
 """

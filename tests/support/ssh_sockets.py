@@ -68,7 +68,7 @@ class SocketSsh:
                 return
 
     def writes(self) -> None:
-        """Send what is to be sent, as much as the server takes, and read nothing."""
+        """Send pending output, as much as the server takes, and read nothing."""
         self._write()
 
     def waits_until(self, done: object) -> None:

@@ -54,7 +54,7 @@ class SshServer:
         self.clock = clock
         self.chat = make_chat(store, clock, config)
         self.disk_waits: list[Callable[[], Any]] | None = None
-        """What the disk has to do; None: it does everything at once."""
+        """The pending operations of the disk; None: it executes them at once."""
         self.files = FileSharing(self.chat, Storage(folder / "files"), self._run)
         self.files.start({}, {})
         self.services = services_of(self.chat, self.files)
@@ -74,7 +74,7 @@ class SshServer:
         return done
 
     def runs_disk(self) -> None:
-        """Do what the disk has to do, and what follows from that."""
+        """Execute the pending operations of the disk, and everything that follows."""
         assert self.disk_waits is not None
         while self.disk_waits:
             self.disk_waits.pop(0)()

@@ -1,4 +1,4 @@
-"""Real terminals: programs on pseudo-terminals, and what is on their screens."""
+"""Real terminals: programs on pseudo-terminals, and the content of their screens."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class Terminal:
         )
         self.settings_at_first = self.settings()
 
-    # What the user does.
+    # Acts of the user.
 
     def types(self, *lines: str) -> None:
         """Type *lines*, each with Enter."""
@@ -175,7 +175,7 @@ class Terminal:
         self._screen.resize(rows, columns)
         self.child.setwinsize(rows, columns)
 
-    # What the user sees.
+    # Output for the user.
 
     def sees(self, text: str) -> str:
         """Wait until a row of the screen or the scrollback has *text*; return the last one."""
@@ -190,7 +190,7 @@ class Terminal:
         return self.waits(lambda: self._last([self.bottom()], text), f"see {text!r} below")
 
     def sees_typed(self, text: str) -> None:
-        """Wait until the row with the cursor is *text*: the prompt and what is typed."""
+        """Wait until the row with the cursor is *text*: the prompt and the typed text."""
         self.waits(lambda: self.line() == text, f"have typed {text!r}")
 
     def waits(
@@ -268,7 +268,7 @@ class Terminal:
         return termios.tcgetattr(self.child.child_fd)
 
     def echoes(self) -> bool:
-        """Return whether the terminal echoes what is typed."""
+        """Return whether the terminal echoes input."""
         return bool(self.settings()[3] & termios.ECHO)
 
     def ends(self) -> int:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @implementer(IThreads)
 class SlowThreads:
-    """Threads that run calls at once, or, while *slow*, when a test tells them to."""
+    """Threads that run calls at once, or, while *slow*, on request of a test."""
 
     def __init__(self) -> None:
         self.slow = False

@@ -61,7 +61,7 @@ class Tmux:
         self.shows(lambda screen: screen[-1 - len(rows) : -1] == [*rows], repr(rows))
 
     def close(self) -> None:
-        """End tmux, and what runs in it."""
+        """End tmux and its program."""
         self._tmux("kill-server")
 
     def _tmux(self, *arguments: str) -> str:

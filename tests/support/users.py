@@ -62,7 +62,7 @@ class User(ABC):
         self.shown = ""  # all text that was shown
         self._seen = 0  # length of the text that `sees` has passed
 
-    # What differs between kinds.
+    # Different for each kind.
 
     @abstractmethod
     def logs_in(self, name: str, password: str = "", group: str = "") -> None:
@@ -91,7 +91,7 @@ class User(ABC):
     def _receive(self) -> bool:
         """Receive the next data and add it to `shown`; return whether more may follow."""
 
-    # What all kinds share.
+    # Common to all kinds.
 
     def sees(self, text: str) -> str:
         """Wait for *text* after the text seen last, and return everything up to its end."""
@@ -361,7 +361,7 @@ class JsonUser(User):
         return mine and event["text"] == self._typing
 
     def _moves(self, received: Object) -> None:
-        """Change the current group, if what was *received* does so."""
+        """Change the current group, if the *received* object does so."""
         group, kind = received.get("group"), received.get("type")
         mine = received.get("name") == self._formatter.me
         match kind:
@@ -488,7 +488,7 @@ ALL_KINDS: dict[str, Callable[[Server, Path], User]] = {
     **KINDS,
     "tls": lambda server, _: TlsUser(server.tls_port),
 }
-"""With those that differ from another one only in the transport."""
+"""All kinds, including those that differ from another only in the transport."""
 
 LINE_KINDS = ["nc", "telnet"]
 """Kinds in which the server asks for name, password and group."""

@@ -104,7 +104,7 @@ class WebProgram(Program):
 
 
 class WebUser(JsonUser):
-    """A user of the page of the web door, who sees everything as the client shows it."""
+    """A user of the page of the web door, who sees everything as the client displays it."""
 
     def _connect(self, port: int) -> Program:
         return WebProgram(port)
