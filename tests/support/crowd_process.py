@@ -2,8 +2,8 @@
 
 The JSON in FILE lists it: ``name``, ``group``, ``sends``, and the ``token`` of a program or the
 ``password`` of a person at nc. When all are connected, they begin to talk. All reconnect as the
-real client does, to the ports in turn. Standard output has a JSON report a few times a second. A line on
-standard input stops the messages; when all are answered and received, the process ends.
+real client does, to the ports in turn. Standard output has a JSON report a few times a second. A
+line on standard input stops the messages; when all are answered and received, the process ends.
 """
 
 from __future__ import annotations
