@@ -79,7 +79,10 @@ N_NODE, P_NODE = 1.8, 1.3
 """Reading the row of another node, when a lease is renewed."""
 
 N_HEAD, P_HEAD = 3.0, 1.4
-"""A conversation in the comparison of heads: 4.4 in all."""
+"""A changed conversation in a comparison: 4.4 in all."""
+
+P_CHANGED = 15.0
+"""Noting a change: a trigger, and new entries in indexes. In busy groups, few messages need it."""
 
 N_REFRESH, P_REFRESH = 6.0, 4.0
 """Reading whether the state of a group, which is not followed, has changed."""
@@ -187,7 +190,11 @@ def costs(community: Community, layout: Layout) -> Costs:
         caught_up = changes / 2 * GROUPS_OF_SESSION * _new_share(community, nodes)
     else:
         told_presence, heard_presence = notices, notices * nodes
-        compared, caught_up = nodes * sum(each.number for each in community.groups), 0.0
+        heads_moved = sum(
+            each.number * -expm1(-each.rate * COMPARE_SECONDS) for each in community.groups
+        )
+        compared = nodes * (heads_moved + community.private * COMPARE_SECONDS)
+        caught_up = 0.0
     if nodes == 1:
         told = heard = told_presence = heard_presence = compared = caught_up = changed = 0.0
     heads, refreshed = compared / COMPARE_SECONDS, changed / COMPARE_SECONDS
@@ -204,7 +211,11 @@ def costs(community: Community, layout: Layout) -> Costs:
     n_told = N_TOLD_NOTIFY if layout.notify else N_TOLD_REDIS
     n_heard = N_HEARD_NOTIFY if layout.notify else N_HEARD_REDIS
     in_postgres = (
-        (stored * P_MESSAGE + (commits + cursor_commits) * P_COMMIT + cursors * P_CURSOR)
+        (
+            stored * (P_MESSAGE + P_CHANGED)
+            + (commits + cursor_commits) * P_COMMIT
+            + cursors * P_CURSOR
+        )
         + (changes * P_ONLINE_ROW + commits_of_presence * P_ONLINE_COMMIT)
         + (read_nodes * P_NODE + heads * P_HEAD + caught_up * P_CATCH_UP)
         + refreshed * P_REFRESH
