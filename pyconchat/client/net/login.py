@@ -12,6 +12,7 @@ from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.net.saved import SavedState
 from pyconchat.domain.errors import Refused
 from pyconchat.domain.names import person_name
+from pyconchat.domain.password_rules import check_password
 
 __all__ = ["Ask", "ClientLogin"]
 
@@ -125,8 +126,12 @@ class ClientLogin:
         return await self._ask_secret(f"Password of {self._name}: ")
 
     async def _ask_secret(self, question: str) -> str:
+        """Ask for a password. Raises `GaveUp` for ``/quit``: no password begins with a slash."""
         self.expects_secret = True
-        return await self._ask(question, True)
+        answer = await self._ask(question, True)
+        if answer.strip().lower() == "/quit":
+            raise GaveUp("")
+        return answer
 
     async def _register_or_guest(self, why: str) -> None:
         """Ask for a password to register the new name; without one it is a guest's."""
@@ -138,6 +143,11 @@ class ClientLogin:
             if not password:
                 self._password, self._guest = None, True
                 return
+            try:
+                check_password(password)  # before it is typed twice
+            except Refused as refused:
+                self._notify(refused.sentence)
+                continue
             if await self._ask_secret("Repeat the password: ") == password:
                 self._password = password
                 return
@@ -146,6 +156,10 @@ class ClientLogin:
     async def _ask_name(self) -> str:
         while True:
             typed = (await self._ask("Username: ", False)).strip()
+            if typed.lower() == "/quit":
+                raise GaveUp("")
+            if not typed:
+                continue
             try:
                 return person_name(typed)
             except Refused as refused:

@@ -36,7 +36,8 @@ MAX_WRONG_PASSWORDS = 3
 MAX_GROUPS_NAMED = 8
 """Maximum groups that the question for a group names."""
 
-_LEAVING = frozenset({"exit", "quit", "/quit", "/exit", "/disconnect"})
+_QUIT = frozenset({"/quit", "/exit", "/disconnect"})
+_LEAVING = _QUIT | {"exit", "quit"}
 
 _HOW_TO_ENTER = {
     Policy.OPEN: "open",
@@ -171,7 +172,7 @@ class LoginDialogue:
         while True:
             self._admit(name)
             self._services.throttle.admit(self._door.network)  # before asking: it would be in vain
-            password = await self._door.ask("Password: ", secret=True)
+            password = await self._ask_password()
             if not password:
                 return None
             try:
@@ -195,13 +196,13 @@ class LoginDialogue:
         self._admit(name)
         self._say(f"{name} is new here. {offer}{enter}.")
         while True:
-            password = await self._door.ask("Password: ", secret=True)
+            password = await self._ask_password()
             if not password:
                 return await self._enter(GuestName(name, self._door.network, replace))
             try:
                 check_password(password)
                 if self._door.hides:  # a typing error that does not show locks the owner out
-                    repeated = await self._door.ask("The same again: ", secret=True)
+                    repeated = await self._ask_password("The same again: ")
                     if repeated != password:
                         raise Refused(Code.WRONG_PASSWORD, "The two passwords differ. Once more:")
             except Refused as refused:
@@ -218,19 +219,29 @@ class LoginDialogue:
         self._say(f"{name} is new here. Your key is {key.type} {key.fingerprint}.")
         self._say(f"Press Enter to keep this name with that key, or choose a password{or_guest}.")
         while True:
-            answer = await self._door.ask("Enter, or a password: ", secret=True)
+            answer = await self._ask_password("Enter, or a password: ")
             if not answer:
                 return await self._enter(NewKeyAccount(name, key, network, replace))
             if answer.strip().lower() == "guest" and guest:
                 return await self._enter(GuestName(name, network, replace))
             try:
                 check_password(answer)
-                if await self._door.ask("The same again: ", secret=True) != answer:
+                if await self._ask_password("The same again: ") != answer:
                     raise Refused(Code.WRONG_PASSWORD, "The two passwords differ. Once more:")
             except Refused as refused:
                 self._refuse(refused)
             else:
                 return await self._enter(NewAccount(name, answer, network, replace))
+
+    async def _ask_password(self, question: str = "Password: ") -> str:
+        """Return the answer to a question for a password.
+
+        Raises `_Ended` if it is ``/quit``: no password begins with a slash.
+        """
+        answer = await self._door.ask(question, secret=True)
+        if answer.strip().lower() in _QUIT:
+            raise _Ended(EndWhy.BYE, "Bye.")
+        return answer
 
     async def _enter(self, credentials: ICredentials) -> ISession:
         """Return the session of *credentials*. Raises `Refused`."""

@@ -82,8 +82,29 @@ def test_an_invalid_name_is_asked_for_again(make_person: MakePerson) -> None:
     """The rule is shown each time, and nothing is sent."""
     person = make_person("", "a b", "quit", "alice")
     assert person.hello()["name"] == "alice"
-    assert len(person.shown) == 3
+    assert len(person.shown) == 2, "an empty line is no attempt"
     assert person.asked == [("Username: ", False)] * 4
+
+
+@pytest.mark.parametrize("code", [None, "password-needed", "new-name", "wrong-password"])
+def test_quit_in_answer_to_a_question(make_person: MakePerson, code: str | None) -> None:
+    """It ends the client, as it says, and is no name and no password."""
+    person = make_person(*([] if code is None else ["alice"]), " /Quit", "never asked")
+    if code is not None:
+        person.hello()
+    with pytest.raises(GaveUp, match=r"^$"):
+        person.hello(code)
+    assert person.answers == ["never asked"]
+
+
+@pytest.mark.parametrize("bad", ["/topic", "abc", "x" * 1025, "a\tbcd"])
+def test_a_new_password_that_is_not_valid(make_person: MakePerson, bad: str) -> None:
+    """The person is told before they repeat it."""
+    person = make_person(bad, "pass-word", "pass-word", name="zoe")
+    person.hello()
+    assert person.hello("new-name", "New.")["password"] == "pass-word"
+    assert len(person.shown) == 2
+    assert person.questions == [person.questions[0]] * 2 + ["Repeat the password: "]
 
 
 def test_a_given_name(make_person: MakePerson) -> None:
@@ -193,9 +214,9 @@ def test_an_empty_password(make_person: MakePerson) -> None:
     assert other.hello("new-name") == {"name": "bob", "guest": True}
 
 
-def test_a_chosen_password_that_is_too_short(make_person: MakePerson) -> None:
+def test_a_chosen_password_that_the_server_refuses(make_person: MakePerson) -> None:
     """The server's reason is shown, and it is asked for again, twice."""
-    person = make_person("x", "x", "longer-word", "longer-word", name="alice")
+    person = make_person("one-word", "one-word", "longer-word", "longer-word", name="alice")
     person.hello()
     person.hello("new-name", "Nobody has it.")
     assert person.hello("bad-argument", "Too short.")["password"] == "longer-word"

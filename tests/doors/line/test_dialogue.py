@@ -35,6 +35,21 @@ def test_a_password_never_becomes_something_else(
 
 
 @pytest.mark.parametrize("newline", ["\n", CRLF])
+@pytest.mark.parametrize("name", ["alice", "zoe"], ids=["registered", "new"])
+def test_quit_in_answer_to_a_question_for_a_password(
+    connect: Connect, newline: str, name: str
+) -> None:
+    """It ends the login: no password begins with a slash."""
+    connect().logs_in("alice", "secret of alice")
+    door = connect(newline)
+    door.types(name)
+    assert door.sees().rstrip().endswith("Password:")
+    door.types(" /Quit")
+    assert "Bye." in door.sees()
+    assert door.wire.closed
+
+
+@pytest.mark.parametrize("newline", ["\n", CRLF])
 @pytest.mark.parametrize("answer", ["den", "vault", "teaa", "99", "ops a-note", "nonsense/", "//x"])
 def test_a_refused_group_discards_what_follows(connect: Connect, newline: str, answer: str) -> None:
     """Lines that were meant for the group become no commands of the front desk."""
