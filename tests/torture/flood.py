@@ -22,6 +22,7 @@ LOGIN, TELNET_LOGIN, HELLO = (
     b"\xff\xf1floodNNNN\r\n\r\n\r\n",
     b'{"hello":1,"name":"floodNNNN","guest":true}\n',
 )
+GROUP_LOGIN = b"floodNNNN\n\nfloodsNNNN\nword\n"
 IRC_LOGIN = b"NICK floodNNNN\r\nUSER a 0 * a\r\n"
 # DO SUPPRESS-GO-AHEAD, WONT NAWS and DO ECHO: character mode.
 EDITED_LOGIN = b"\xff\xfd\x03\xff\xfc\x1f\xff\xfd\x01floodNNNN\r\n\r\n\r\n"
@@ -94,12 +95,16 @@ KINDS: dict[str, tuple[bytes, bytes]] = {  # the bytes sent first, and then repe
     "not UTF-8, in a question": (LOGIN + b"/msg\n", b"\xff\n"),
     "an endless line": (b"", b"a"),
     "messages, logged in": (LOGIN, b"word\n"),
+    "searches, logged in": (GROUP_LOGIN, b"/search word\n"),
+    "who, logged in": (LOGIN, b"/who\n"),
+    "groups, logged in": (LOGIN, b"/groups\n"),
     "HTTP": (b"", b"GET / HTTP/1.1\r\n\r\n"),
     "TLS": (b"", b"\x16\x03\x01"),
     "IRC nonsense": (b"", b"FOO\r\n"),
     "IRC capabilities": (b"", b"CAP LS 302\r\n"),
     "IRC pings": (IRC_LOGIN, b"PING a\r\n"),
     "IRC queries": (IRC_LOGIN, b"WHO *\r\n"),
+    "IRC lists": (IRC_LOGIN, b"LIST *a*,*b* >0\r\n"),
     "IRC nicks": (IRC_LOGIN, b"NICK a b\r\n"),
     "IRC modes": (IRC_LOGIN, b"MODE floodNNNN +i\r\n"),
     "web page": (b"", request("GET /")),
