@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
+from pyconchat.domain.decisions import Decision, NoteSeen
 from pyconchat.domain.errors import NotSaved
+from pyconchat.domain.names import fold
 from pyconchat.store import SqlStore
 from tests.support.administration import admin
 from tests.support.postgres import Restartable
@@ -137,4 +139,4 @@ def test_no_commit_without_the_lock(postgres_url: str, monkeypatch: pytest.Monke
         store._writing.dispose()
         other.lock()
         with pytest.raises(NotSaved, match="in use by another server"):
-            store.commit([])
+            store.commit([Decision(0, writes=[NoteSeen(fold("alice"))])])

@@ -491,7 +491,7 @@ def test_the_lobby(connect: Connect, tmp_path: Path) -> None:
         alice.types("alice", "secret of alice")
         alice.sees("You are in Lounge (number 1), which is new: everybody can join.")
         bob.types("bob", "")
-        bob.sees("You are in Lounge (number 1): 2 members, 2 online; the operators look")
+        bob.sees("You are in Lounge (number 1): 2 members, 2 online; the operators manage it")
         alice.sees("bob has joined the chat!")
         bob.types("hello")
         alice.sees("bob: hello\n")

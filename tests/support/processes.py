@@ -75,7 +75,8 @@ class Forked:
     def send_signal(self, sent: int) -> None:
         """Send it a signal, unless it has ended."""
         if self.poll() is None:
-            os.kill(self.pid, sent)
+            with suppress(ProcessLookupError):  # it ends now
+                os.kill(self.pid, sent)
 
     def terminate(self) -> None:
         """Stop it as an administrator would."""
