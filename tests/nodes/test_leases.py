@@ -237,7 +237,8 @@ def test_the_guests_of_a_node_that_stops_are_gone(cluster: Cluster) -> None:
     session.end_when_idle(EndWhy.STOPPING, "Connect again.")
     cluster.settle(1)
     assert gus.wire.closed
-    assert alice.sees() == "* gus has gone offline.\n* gus has left the chat (disconnected).\n"
+    # That the guest is offline may come later, when nobody shares a group with them any more.
+    assert alice.sees().endswith("* gus has left the chat (disconnected).\n")
     assert bob.sees() == "* gus has left the chat (disconnected).\n"
     chat = cluster.nodes[0].chat
     assert sorted(find_group(chat, "tea").group.members) == ["alice", "bob"]
