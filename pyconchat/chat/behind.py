@@ -22,7 +22,7 @@ RETRY_SECONDS = 1.0
 class Behind:
     """Reads missing entries: one read at a time, each for all conversations that wait.
 
-    *read* reads the entries after the numbers of conversations; *take* takes what was read, and
+    *read* reads the entries after the numbers of conversations; *take* applies them, and
     returns the conversations of which it could not. *known* returns the number of the newest known
     entry of a conversation, or None if it is not in memory.
     """
@@ -85,7 +85,7 @@ class Behind:
             if not isinstance(failure.value, NotSaved):
                 self._log.failure("entries of other nodes cannot be accepted", failure)
             self._unread.update(wanted)
-            for id, after in wanted.items():  # what was asked for later may begin later
+            for id, after in wanted.items():  # a later request may begin at a later entry
                 self._missing[id] = min(after, self._missing.get(id, after))
             # Not at once: what fails every time must not be repeated in a tight loop.
             self._reactor.callLater(RETRY_SECONDS, self._read_next)

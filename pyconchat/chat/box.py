@@ -1,4 +1,4 @@
-"""Box: entries of other nodes that wait for those before them."""
+"""Box: entries of other nodes that wait for earlier entries."""
 
 from __future__ import annotations
 

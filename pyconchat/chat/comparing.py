@@ -1,4 +1,4 @@
-"""Comparing: reads periodically what other nodes have changed: the bus may have lost it."""
+"""Comparing: periodically reads the changes of other nodes, of which the bus may lose some."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ NEWEST = 2**62
 
 
 class Comparing:
-    """Compares what *memory* knows with the store *nodes*; *incoming* reads what is new.
+    """Compares *memory* with the store *nodes*; *incoming* reads the new entries.
 
     *refresh* reads an account that another node has changed, and *found_private* a private
     conversation that is not in memory. *each_second* is called, and *run* with each comparison that
-    begins by itself. The costs follow what has changed, not what there is.
+    begins by itself. The costs depend on the number of changes, not on the number of conversations.
     """
 
     _log = Logger()
@@ -73,7 +73,7 @@ class Comparing:
         self._compared = self._refreshed = float("-inf")
 
     def prepare(self) -> None:
-        """Read what is there before the store is loaded. Blocks. Raises `NotSaved`."""
+        """Read the newest revisions, before the store is loaded. Blocks. Raises `NotSaved`."""
         self._changes, _ = self._nodes.changes(None)
         self._revision, _ = self._nodes.changed_accounts(NEWEST)
 
@@ -98,7 +98,7 @@ class Comparing:
         return self._run(self.compare(everything=now - self._refreshed >= REFRESH_SECONDS))
 
     async def compare(self, everything: bool = True) -> None:
-        """Read what is new; in groups that are not followed only with *everything*.
+        """Read the changes; of groups that are not followed only with *everything*.
 
         Raises `NotSaved`.
         """
@@ -146,7 +146,7 @@ class Comparing:
     async def _require(self, known: Mapping[int, int]) -> None:
         """Report conversations of which fewer entries are stored than are *known*.
 
-        What was known may have been newer than what was read.
+        The known entries may have been newer than the read ones.
         """
         heads = await self._journal.read_in_order(self._nodes.heads, known)
         for id, seq in known.items():

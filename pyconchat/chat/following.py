@@ -28,7 +28,7 @@ REFRESH_SECONDS = 30.0
 class Following:
     """The topics that *bus* follows; *now* returns seconds.
 
-    *read* is called with the id of a group that has begun to be followed: what was told before is
+    *read* is called with the id of a newly followed group: entries that were published before are
     read from the store. *read_private* is called in the same way for an account that is online.
     """
 

@@ -75,7 +75,7 @@ class FillingCommits:
             try:
                 self._caught = self._catch_up(gaps, self._conflicts)
             except NotSaved as error:
-                # It is saved, but it may only be shown together with what is before it.
+                # It is saved, but must not be published before the entries before it.
                 raise Unknown(f"the entries before it cannot be read: {error}") from error
         self._stored = None
         return stored

@@ -1,4 +1,4 @@
-"""Incoming: what this node and the others have stored, published in the order of the log.
+"""Incoming: publishes the stored entries of this node and the others, in the order of the log.
 
 Only a server that is one of several nodes has it. The bus saves time, but it may lose, repeat or
 reorder: whatever does not follow what is known is read from the store.
@@ -111,14 +111,14 @@ class Incoming:
         conversation = self._memory.conversations.get(id)
         return conversation.version if isinstance(conversation, GroupConversation) else -1
 
-    # What this node has stored.
+    # Entries of this node.
 
     def publish(
         self, decisions: Sequence[PendingDecision], stored: Sequence[Sequence[Entry]]
     ) -> Iterator[int]:
-        """Accept the *stored* entries of *decisions*, and what others have stored before them.
+        """Accept the *stored* entries of *decisions*, and the entries of other nodes before them.
 
-        Tells the other nodes. Returns what `Publisher.publish` does.
+        Publishes them to the other nodes. Returns the same as `Publisher.publish`.
         """
         caught, self._fresh = self.commits.take()
         runs = runs_of(decisions, stored)
@@ -165,7 +165,7 @@ class Incoming:
         for retry in again:
             retry()
 
-    # What other nodes tell.
+    # Blocks of other nodes.
 
     def heard(self, topic: str, data: bytes) -> None:
         try:
@@ -190,7 +190,7 @@ class Incoming:
                 self._noticed(payload)
 
     def _found(self, topic: str, id: int, before: int) -> None:
-        """Read a conversation that is not in memory, whose entry *before* + 1 was heard."""
+        """Read a conversation that is not in memory, whose entry *before* + 1 was received."""
         key = account_of(topic)
         if key is None:
             self.read(id, 0)
@@ -225,7 +225,7 @@ class Incoming:
     # Gaps.
 
     def _wait_for(self, id: int) -> None:
-        """Read what is missing before the entries in the box, unless the bus brings it soon."""
+        """Read the missing entries before those in the box, unless the bus delivers them soon."""
         self._reactor.callLater(GAP_SECONDS, self._read_if_missing, id, self.known(id))
 
     def _read_if_missing(self, id: int, known: int) -> None:
@@ -234,7 +234,7 @@ class Incoming:
             self.read(id)
 
     def read(self, id: int, after: int | None = None) -> None:
-        """Read from the store what is new in the conversation *id*.
+        """Read the new entries of the conversation *id* from the store.
 
         If it is not in memory, that is everything after *after*.
         """
@@ -249,7 +249,7 @@ class Incoming:
         return self.journal.read_in_order(self._nodes.catch_up, after, MAX_CAUGHT, versions)
 
     async def refresh(self, heads: Mapping[int, int]) -> None:
-        """Take over the states of groups that nobody here follows, which have these *heads*.
+        """Read the states of groups that are not followed, which have these *heads*.
 
         Their entries are passed over, unless they matter here. Raises `NotSaved`.
         """
@@ -280,7 +280,7 @@ class Incoming:
         return failed
 
     def _take(self, id: int, caught: Caught) -> None:
-        """Take over what was *caught* of the conversation *id*."""
+        """Apply the state and the entries that were *caught* of the conversation *id*."""
         conversation = self._memory.conversations.get(id)
         if conversation is None:
             conversation = self._states.add(id, caught)
@@ -332,7 +332,7 @@ class Incoming:
 def _merged(
     caught: Sequence[Entry], own: Sequence[Entry], origins: Sequence[ISession | None]
 ) -> tuple[list[Entry], list[ISession | None]]:
-    """Return the *caught* entries with the *origins* of those that are *own*."""
+    """Return the *caught* entries with the *origins* of the *own* ones."""
     typed = {entry.seq: (entry, origin) for entry, origin in zip(own, origins, strict=True)}
     pairs = [typed.get(entry.seq, (entry, None)) for entry in caught]
     return [entry for entry, _ in pairs], [origin for _, origin in pairs]

@@ -45,7 +45,7 @@ MAX_AWAY_TEXT = 150
 class Leases:
     """The lease of this node, and the presence of all others.
 
-    *tell* sends a notice to them; *settled* waits until all that was decided is stored.
+    *tell* sends a notice to the other nodes; *settled* waits until all decisions are stored.
     """
 
     _log = Logger()
@@ -84,7 +84,7 @@ class Leases:
         registry.absences.watch(lambda account: self._note(account, 1))
 
     def start(self, node: int, online: Online) -> None:
-        """Begin with the lease of *node*; *online* are those at other nodes."""
+        """Begin with the lease of *node*; *online* are the users at other nodes."""
         self.node = node
         self._hold(self._reactor.seconds())
         self.elsewhere.start(online)
@@ -140,7 +140,7 @@ class Leases:
             self._storing = False
             self._stored.fire()
             return
-        # First those who go: a guest may have become registered, with the same key.
+        # Disconnected users first: a guest may have become registered, with the same key.
         changes.sort(key=lambda record: record.sessions)
 
         def stored(count: int) -> None:
@@ -241,7 +241,7 @@ class Leases:
                 await self.know_conversations(key)
             except NotSaved:
                 raise
-            except Exception:  # the others are ended, too; the next start ends what is left
+            except Exception:  # the others are ended, too; the next start ends the rest
                 self._log.failure("the groups of {party} are not known", party=record.party)
                 return []
             if self._memory.accounts.get(key) is None:

@@ -44,7 +44,7 @@ BusOf = Callable[[IBusListener], IBus]
 """Makes the bus, for its listener."""
 
 LOSS_SECONDS = 30.0
-"""Minimum seconds between two readings of what is new because the bus has dropped blocks."""
+"""Minimum seconds between two reads of new entries because the bus has dropped blocks."""
 
 GONE_SECONDS = 0.2
 """Seconds in which a node stores that a guest has disconnected."""
@@ -69,7 +69,7 @@ class AccountNotice(msgspec.Struct, frozen=True, tag="account"):
 
 
 class LossNotice(msgspec.Struct, frozen=True, tag="loss"):
-    """Blocks were dropped before they were sent: everybody reads from the store what is new."""
+    """Blocks were dropped before they were sent: all nodes read the new entries from the store."""
 
 
 _decode = msgspec.json.Decoder(PresenceNotice | AccountNotice | LossNotice).decode
@@ -203,22 +203,22 @@ class Nodes:
         ):
             self._dropped, self._loss_told = self.bus.dropped, now
             self._tell(LossNotice())
-            self.compare()  # those that were dropped may have been for this node
+            self.compare()  # the dropped blocks may have been for this node
 
-    # What is read.
+    # Reads.
 
     def compare(self) -> None:
-        """Read from the store what has changed, soon."""
+        """Read the changes from the store soon."""
         self._run(self._comparing.compare())
         self.leases.elsewhere.read()
 
     async def learn(self) -> None:
-        """Read what other nodes have created, and changed. Raises `NotSaved`."""
+        """Read the conversations that other nodes have created or changed. Raises `NotSaved`."""
         await self._comparing.compare()
         await self.incoming.when_read()
 
     async def know_conversations(self, key: Key) -> None:
-        """Read what is new in the groups and private conversations of *key*. Raises `NotSaved`."""
+        """Read the new entries of the conversations of *key*. Raises `NotSaved`."""
         known = [each.id for each in self._memory.groups.connected_with(key)]
         account = self._memory.accounts.get(key)
         if account is not None:  # a session may begin after an entry that was not heard yet
@@ -250,7 +250,7 @@ class Nodes:
         if self.incoming.known(id) < heads.get(id, 0):
             await self.incoming.refresh(heads)
             await self.incoming.when_read([id])
-        self.following.hold(id)  # whoever asks may ask again, or join
+        self.following.hold(id)  # the session may ask again, or join
 
     # Notices.
 
@@ -259,7 +259,7 @@ class Nodes:
         self.bus.tell(SERVER_TOPIC, encode_block(Notice(self._node.run, payload)))
 
     def tell_accounts(self, decisions: Sequence[PendingDecision]) -> None:
-        """Tell the other nodes which accounts the stored *decisions* have changed."""
+        """Notify the other nodes of the accounts that the stored *decisions* have changed."""
         keys: dict[Key, None] = {}
         for pending in decisions:
             for write in pending.decision.writes:
@@ -273,7 +273,7 @@ class Nodes:
             self._tell(AccountNotice(key))
 
     def noticed(self, payload: bytes) -> None:
-        """Do what another node's notice asks for."""
+        """Carry out the notice of another node."""
         try:
             notice = _decode(payload)
         except msgspec.DecodeError as problem:
@@ -289,7 +289,7 @@ class Nodes:
     # Accounts.
 
     async def refresh(self, key: Key) -> None:
-        """Take over what is stored of the account *key*. Raises `NotSaved`.
+        """Apply the stored state of the account *key*. Raises `NotSaved`.
 
         A guest of another node, who may just have disconnected there, gets a moment to be gone.
         """
@@ -304,7 +304,7 @@ class Nodes:
         self._take_over(key, state)
 
     async def refresh_for_login(self, key: Key) -> None:
-        """Learn what is stored of the account *key*, and who was banned. Raises `NotSaved`."""
+        """Read the account *key*, and the new bans, from the store. Raises `NotSaved`."""
         if self.leases.elsewhere.is_guest(key):
             await self.refresh(key)
         revision, head = await self._journal.read_in_order(self._node.store.newest)

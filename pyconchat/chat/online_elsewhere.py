@@ -38,8 +38,8 @@ class PresenceNotice(msgspec.Struct, frozen=True, tag="online"):
 class OnlineElsewhere:
     """Keeps `Presence.elsewhere`; *own* returns the id of this node.
 
-    Each node counts the records that it stores. Whoever has heard less than it has stored reads all
-    of its records from the store *nodes*.
+    Each node counts its stored records. A node that has received fewer of them reads all of its
+    records from the store *nodes*.
     """
 
     _log = Logger()
@@ -61,7 +61,7 @@ class OnlineElsewhere:
         self._stored: dict[int, int] = {}  # the counts that were stored at the last `compare`
         self._records: Counter[int] = Counter()  # the users online at each node
         self._dead: set[int] = set()  # nodes with users that were not living at the last `compare`
-        # What was heard during a reading, with the counts.
+        # The records received during a read, with their counts.
         self._meanwhile: list[tuple[OnlineRecord, int]] = []
         self._reading = False
         self._read = Waiters()  # for the end of the reading
@@ -72,7 +72,7 @@ class OnlineElsewhere:
         self._watchers.append(watcher)
 
     def start(self, online: Online) -> None:
-        """Begin with what was read before the start."""
+        """Begin with the records that were read before the start."""
         self._heard.update(online.counts)
         for record in online.records:
             self._set(record, quiet=True)
@@ -86,7 +86,7 @@ class OnlineElsewhere:
     # Notices.
 
     def heard(self, notice: PresenceNotice) -> None:
-        """Take over what another node has told; what was heard already is ignored."""
+        """Apply the notice of another node; records that are known already are ignored."""
         records = [record for record in notice.records if record.node != self._own()]
         if notice.count and records:
             node = records[0].node
@@ -101,16 +101,16 @@ class OnlineElsewhere:
                 self._meanwhile.append((record, notice.count))
 
     def ended(self, record: OnlineRecord) -> None:
-        """Take over that the lease of the node of *record* has ended."""
+        """Apply the end of the lease of the node of *record*."""
         if record.node in self._memory.presence.elsewhere.get(fold(record.name), {}):
             self._gone(record)
 
     # Reading.
 
     def compare(self, living: Sequence[NodeRecord]) -> Deferred[None] | None:
-        """Read the users of nodes of which something was not heard, and remove those of dead nodes.
+        """Read the users of nodes whose notices were lost, and remove the users of dead nodes.
 
-        What was stored since the last call may still be on its way.
+        Notices of records that were stored since the last call may still arrive.
         """
         counts = {each.id: each.count for each in living if each.id != self._own()}
         missed = [
@@ -191,7 +191,7 @@ class OnlineElsewhere:
             self._gone(known)
 
     def _remove(self, kept: Mapping[int, Collection[str]]) -> None:
-        """Remove the records of some nodes, except those of the parties *kept* of each."""
+        """Remove the records of some nodes, except the records of the parties *kept* of each."""
         if not kept:
             return
         for nodes in list(self._memory.presence.elsewhere.values()):
@@ -255,7 +255,7 @@ class OnlineElsewhere:
         texts = [each.away for each in records if each.away is not None]
         absence, known = None, account.absence
         if texts and len(texts) == len(records):
-            # It has come over a bus: only what is checked again is safe for a terminal.
+            # Text from a bus is safe for a terminal only after it was checked again.
             absence = Absence(safe_line(texts[0]), max(each.away_at for each in records))
         if _what(absence) != _what(known):
             self._registry.absences.changed_elsewhere(account, absence)

@@ -1,4 +1,4 @@
-"""OtherStates: takes over into the memory what other nodes have changed."""
+"""OtherStates: applies the changes of other nodes to the memory."""
 
 from __future__ import annotations
 

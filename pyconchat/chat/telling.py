@@ -1,4 +1,4 @@
-"""Telling: what this node has stored, as blocks for the other nodes."""
+"""Telling: the stored entries of this node, as blocks for the other nodes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def versions_of(
 
 
 def tell(bus: IBus, node: str, memory: Memory, runs: Runs, versions: Versions) -> None:
-    """Tell the other nodes the entries that *node* has stored."""
+    """Publish the stored entries of *node* to the other nodes."""
     for id, (entries, _) in runs.items():
         block = encode_entries(node, id, entries[0].seq, _of(entries, versions[id]))
         for topic in _topics(memory, id, entries):
@@ -72,7 +72,7 @@ def _of(entries: Sequence[Entry], versions: Mapping[int, int | None]) -> list[Bl
 
 
 def _topics(memory: Memory, id: int, entries: Sequence[Entry]) -> list[str]:
-    """Return the topics that those nodes follow that need *entries*."""
+    """Return the topics of the nodes that need *entries*."""
     if id == SERVER or type(entries[0].event) is GroupCreated:
         return [SERVER_TOPIC]
     conversation = memory.conversations.get(id)
@@ -82,7 +82,7 @@ def _topics(memory: Memory, id: int, entries: Sequence[Entry]) -> list[str]:
 
 
 def _others_of(changes: Sequence[Entry]) -> Iterator[str]:
-    """Yield the topics of those who need *changes* of a group, and may not follow it."""
+    """Yield the topics of nodes that need *changes* of a group, and may not follow it."""
     for entry in changes:
         match entry.event:
             case MemberJoined(name=name) | JoinRequested(name=name) | MemberInvited(name=name):

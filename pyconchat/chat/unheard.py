@@ -1,4 +1,4 @@
-"""UnheardPrivate: private conversations that began at another node, and were not heard in full.
+"""UnheardPrivate: private conversations that began at another node, and are not known in full.
 
 A node has those in memory whose parties are connected to it. What the bus has lost of one that is
 not in memory is found by the cursors of its parties, when they log in, and by `Comparing`.
@@ -43,14 +43,14 @@ class UnheardPrivate:
     async def heard(self, id: int, key: Key, before: int) -> None:
         """Read what *key* has not received of a conversation that is not in memory.
 
-        The entry *before* + 1 was heard. Raises `NotSaved`.
+        The entry *before* + 1 was received. Raises `NotSaved`.
         """
         after = await self._received(key, id, before)
         if self._memory.presence.sessions(key):
             self._incoming.read(id, after)
 
     async def read(self, key: Key) -> None:
-        """Read the messages that *key* has not received, and that were not heard.
+        """Read the messages that *key* has not received, of conversations that are not known.
 
         Raises `NotSaved`.
         """
@@ -65,7 +65,7 @@ class UnheardPrivate:
     async def changed(self, conversation: ChangedHead) -> None:
         """Read a changed conversation, which is not in memory, for its parties who are connected.
 
-        They are shown what they have not received at other nodes. Raises `NotSaved`.
+        The messages that they have not received at other nodes are delivered. Raises `NotSaved`.
         """
         for party in dict.fromkeys(conversation.parties or ()):
             key = account_key(party)

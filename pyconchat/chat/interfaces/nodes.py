@@ -112,7 +112,7 @@ class INodeStore(Interface):
         """
 
     def account(owner: Key) -> AccountState | None:
-        """Return what is stored of the account *owner*, or None."""
+        """Return the stored state of the account *owner*, or None."""
 
     def changed_accounts(after: int) -> tuple[int, list[Key]]:
         """Return the newest revision of the accounts, and which have changed after *after*.
@@ -141,17 +141,17 @@ class INodeStore(Interface):
         """Return the files of a private conversation; None if it does not exist."""
 
     def known_files(ids: Sequence[str]) -> set[str]:
-        """Return those of *ids* that are the ids of shared files, also of closed groups."""
+        """Return the *ids* that belong to shared files, also of closed groups."""
 
     def shared_bytes(name: Name, since: int, quota: str) -> int:
         """Return the bytes of the files that *name* has shared, also with groups that are closed.
 
-        Those before *since* (milliseconds since the epoch) are of an earlier account of that name.
+        Files from before *since* (milliseconds since the epoch) belong to an earlier account.
         With a *quota* (see `FileShared`), it is what guests have shared who have that one.
         """
 
     def add_wrong_passwords(keys: Collection[str], seconds: float) -> None:
-        """Store one more wrong password of each of *keys*; forget those older than *seconds*."""
+        """Store one more wrong password of each of *keys*; delete records older than *seconds*."""
 
     def wrong_passwords(keys: Collection[str], seconds: float, most: int) -> dict[str, list[float]]:
         """Return how many seconds ago the wrong passwords of each of *keys* were, newest first.
@@ -164,23 +164,23 @@ class IBusListener(Interface):
     """Gets what a bus hears, in the reactor's thread."""
 
     def heard(topic: str, block: bytes) -> None:
-        """Another node has told *block* to *topic*, which is followed (see `chat.blocks`).
+        """Another node has published *block* to *topic*, which is followed (see `chat.blocks`).
 
         Blocks can be lost, come twice, or in another order.
         """
 
     def connected() -> None:
-        """The bus is up, for the first time or again, and all followed topics are heard.
+        """The bus is up, for the first time or again, and subscribed to all followed topics.
 
         Anything may have been missed before: the log has to be read.
         """
 
 
 class IBus(Interface):
-    """Tells the other nodes what this node has stored, and hears what they have stored.
+    """Publishes the stored entries of this node, and receives those of the other nodes.
 
-    It saves time only: everything is in the store, and whoever misses a block reads it there. A
-    topic is text without control characters, of at most 200 bytes. Own blocks are not heard.
+    It only saves time: everything is in the store, and a node that misses a block reads it there. A
+    topic is text without control characters, of at most 200 bytes. Own blocks are not received.
     """
 
     up = Attribute("True while blocks reach the others, and theirs this node, as far as known.")
@@ -193,17 +193,17 @@ class IBus(Interface):
         """Connect; and again, without end, whenever the connection is lost."""
 
     def stop() -> Deferred[None]:
-        """Disconnect. Fires when what was told is sent, or after a second."""
+        """Disconnect. Fires when all published blocks are sent, or after a second."""
 
     def follow(topic: str) -> Deferred[None]:
-        """Hear what is told to *topic*, until `unfollow`.
+        """Subscribe to *topic*, until `unfollow`.
 
-        Fires when nothing that is told from then on is missed. If the bus is not up then, the
+        Fires when no later block will be missed. If the bus is not up then, the
         listener's `connected` is called later. Never fails.
         """
 
     def unfollow(topic: str) -> None:
-        """Hear no more of *topic*."""
+        """Unsubscribe from *topic*."""
 
     def tell(topic: str, block: bytes) -> None:
         """Send *block* to all other nodes that follow *topic*. Never waits.

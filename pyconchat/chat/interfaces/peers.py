@@ -117,7 +117,7 @@ class IPeer(Interface):
     def end_when_idle(last: bytes) -> None:
         """As `close`, after the input that has arrived is handled and answered, or timed out.
 
-        What was received is stored before the connection is closed, so that the next login, at
+        The received entries are stored before the connection is closed, so that the next login, at
         another node, does not deliver it again.
         """
 
@@ -197,7 +197,7 @@ class ITranslator(IPeer):
     def past(entries: Sequence[Entry], where: Where, reader: Key, heading: str) -> bytes:
         """Return the block of past *entries* under *heading*; empty if none of them shows.
 
-        What concerns *reader*, the session's account or nobody, is told to the session.
+        Events about *reader*, the session's account or nobody, are addressed to the session.
         """
 
     def echo(entry: Entry, where: Where) -> str:
