@@ -112,7 +112,7 @@ class DelayedLines(BoundedLineReceiver):
         """Return whether a line, or more, has arrived that is to be handled and was not yet."""
         if self.opened_by_input or self.hasLine():
             return True
-        # What is unread belongs to a line that was too long, and was answered.
+        # The unread bytes belong to a line that was too long, and was answered.
         return not self._skipping and self._unread() > self._stale
 
     def _unread(self) -> int:

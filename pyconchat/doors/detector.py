@@ -90,7 +90,7 @@ class ProtocolDetector(Protocol):
         self._timer: IDelayedCall | None = None
         self._budget: InputBudget | None = None  # while it waits for its first turn
 
-    # What the transport calls.
+    # Called by the transport.
 
     def connectionMade(self) -> None:
         connection = cast(IConnection, self.transport)
@@ -189,7 +189,7 @@ class ProtocolDetector(Protocol):
             self._context.open_doors.remove(self)
             self._counted.closed(self._context.now())
 
-    # What `OpenDoors` calls, while there is no door yet.
+    # Called by `OpenDoors`, while there is no door yet.
 
     def check(self, now: float) -> list[MoveCursor]:
         return []

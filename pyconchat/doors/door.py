@@ -1,4 +1,4 @@
-"""Door: what the line door and JSON mode have in common for one connection.
+"""Door: the common part of the line door and JSON mode, for one connection.
 
 It presents the other side to the session, disconnects a peer that does not read, and closes the
 connection so that the last lines arrive. `DelayedLines` decides when a line is handled; the
@@ -42,7 +42,7 @@ LINGER_STEP = 0.02
 """Seconds between two checks whether the last lines have arrived."""
 
 MAX_INPUT_WAIT = 2.0
-"""Maximum seconds in which a session that is to end handles what has arrived."""
+"""Maximum seconds in which a session that is to end handles the input that has arrived."""
 
 MAX_REST = 10.0
 """Maximum seconds without a check of a connection on which nothing happens."""
@@ -83,7 +83,7 @@ class Door(DelayedLines):
         self._rested = False
         self._pinged = False
 
-    # What the subclasses do in their own way.
+    # Implemented by the subclasses.
 
     def write_last(self, block: bytes) -> None:
         """Write the last block."""
@@ -110,7 +110,7 @@ class Door(DelayedLines):
         """Return whether everything that has arrived is handled."""
         return not self.has_input() and (self._task is None or self.asking())
 
-    # What Twisted calls, by way of the detector.
+    # Called by Twisted, by way of the detector.
 
     def connectionMade(self) -> None:
         self._connection = cast(IConnection, self.transport)
@@ -151,7 +151,7 @@ class Door(DelayedLines):
             self._output.write(last)
         self._detach()
 
-    # What the session and the login call.
+    # Called by the session and the login.
 
     def write(self, block: bytes) -> None:
         """Send *block*, or queue it."""
@@ -234,7 +234,7 @@ class Door(DelayedLines):
             self._rate = self._context.services.rates.of(session.account)
         self._cancel(self._deadline)
 
-    # What `OpenDoors` calls.
+    # Called by `OpenDoors`.
 
     @property
     def unsent(self) -> int:
@@ -313,7 +313,7 @@ class Door(DelayedLines):
         self._linger(self._context.now() + MAX_LINGER)
 
     def end_when_idle(self, last: bytes) -> None:
-        """Handle the input, then store what was received, then close with *last*."""
+        """Handle the input, then store the read cursors, then close with *last*."""
         self._await_idle(self._context.now() + self.max_input_wait, last)
 
     def _await_idle(self, until: float, last: bytes) -> None:

@@ -97,7 +97,7 @@ class HookPosts:
         if not post.text:
             return HookAnswer(200, "ignored")
         await services.chat.posting.post_by_hook(digest, post.text, key_of(delivery.headers))
-        if post.run is not None:  # now: what was not stored comes again
+        if post.run is not None:  # now: the sender repeats posts that were not stored
             self._note(found.hook, post.run)
         return HookAnswer(200, "ok")
 

@@ -101,7 +101,7 @@ class OutputBuffer:
             leave()
 
     def write_rest(self, block: bytes, sent: int) -> None:
-        """Queue what is not *sent* of *block*: the kernel is full, or the connection lost."""
+        """Queue the unsent part of *block*: the kernel is full, or the connection lost."""
         if self._life is _OPEN:
             self._enqueue(memoryview(block)[sent:])
 

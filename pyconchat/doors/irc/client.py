@@ -1,6 +1,6 @@
 """Client: one IRC client, from its first line to its last, without its transport.
 
-It knows who it is and what it understands. Commands are functions that take it; `commands.py`
+It has the client's name and its capabilities. Commands are functions that take it; `commands.py`
 lists them.
 """
 
@@ -49,7 +49,7 @@ class IrcPeer(ITranslator, ILoginPeer):
     """The door of a client."""
 
     def end_direct() -> None:
-        """Have what others send come through `write` from now on."""
+        """Pass the output of others through `write` from now on."""
 
     def end_session() -> None:
         """End the session; the connection is closed later."""
@@ -59,7 +59,7 @@ class IrcPeer(ITranslator, ILoginPeer):
 
 
 class Client:
-    """One client at *door*. *nick* is what it asked for, and then the account's name."""
+    """One client at *door*. *nick* is the requested name, and then the account's name."""
 
     _log = Logger(namespace="pyconchat")
 
@@ -128,12 +128,12 @@ class Client:
 
     @property
     def display(self) -> str:
-        """Return what it is called in numerics."""
+        """Return its name in numerics."""
         return self.nick or "*"
 
     @property
     def source(self) -> str:
-        """Return the source of what it does."""
+        """Return the source of its messages and changes."""
         return source(self.nick, self.user_shown)
 
     @property

@@ -78,7 +78,7 @@ class IrcDoor(TranslatingDoor):
         self._queries = TokenBucket(QUERY_BURST, QUERY_RATE, context.now())
         self._written = 0  # bytes
 
-    # What Twisted calls.
+    # Called by Twisted.
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._commands.registration.close()
@@ -89,7 +89,7 @@ class IrcDoor(TranslatingDoor):
         self.client.monitors.clear(self.client)
         self.client.session = None
 
-    # What the session and the login call.
+    # Called by the session and the login.
 
     def write(self, block: bytes) -> None:
         self.client.output.pass_on(block)
@@ -98,7 +98,7 @@ class IrcDoor(TranslatingDoor):
         return None if self.client.output.answering else self._output.direct_send(leave)
 
     def end_direct(self) -> None:
-        """Have what others send come through `write`, which puts it behind an answer."""
+        """Pass the output of others through `write`, which puts it behind an answer."""
         self._output.end_direct()
 
     def end_session(self) -> None:
@@ -136,7 +136,7 @@ class IrcDoor(TranslatingDoor):
         super()._close_session()
         client.monitors.stays(account)  # unless it has gone
 
-    # What `DelayedLines` and `Door` ask of their subclasses.
+    # Left by `DelayedLines` and `Door` to their subclasses.
 
     def stop_delays(self) -> None:
         super().stop_delays()

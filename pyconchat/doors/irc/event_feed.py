@@ -78,7 +78,7 @@ class EventFeed:
     def shared(self, entry: Entry, where: Where) -> bytes | None:
         """Return the lines that clients with the same capabilities share; as `ITranslator.shared`.
 
-        A guest's second QUIT is only for those who have not got the first one.
+        A guest's second QUIT is only for clients that have not received the first one.
         """
         if isinstance(entry.event, _NAMING_READER) or self._quit_before(entry):
             return None
@@ -119,7 +119,7 @@ class EventFeed:
         ):
             client.account.detached.discard(conversation.id)
             show_group(client, conversation)
-            client.output.flush()  # JOIN is complete only when all members have been told
+            client.output.flush()  # JOIN is complete only when it was delivered to all members
         elif is_group and entry.conversation in client.account.detached:
             client.send("".join(to_client(client, entry, where)))  # the group itself is hidden
         else:

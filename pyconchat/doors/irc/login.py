@@ -61,7 +61,7 @@ async def switch(client: Client, session: ISession) -> None:
 
 
 async def begin(client: Client, session: ISession, welcomed: bool = False) -> None:
-    """Begin *session*: welcome the client, show its groups and what was missed."""
+    """Begin *session*: welcome the client, show its groups and the missed entries."""
     try:
         client.door.logged_in(session)
     except PeerGone:

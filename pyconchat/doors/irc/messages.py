@@ -38,7 +38,7 @@ _ACTION = "\x01ACTION "
 
 
 class _Words(NamedTuple):
-    """What is said: as a notice if *is_notice*, with *tags*, as an answer to *reply_to*, if any.
+    """A text to send: a notice if *is_notice*, with *tags*, as an answer to *reply_to*, if any.
 
     *cuts* are as in the log's `Message`.
     """

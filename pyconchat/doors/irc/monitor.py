@@ -24,7 +24,7 @@ ROOM = 380
 
 
 async def monitor(client: Client, message: Message) -> None:
-    """MONITOR: add, remove, list and clear names; a client is told when they come and go."""
+    """MONITOR: add, remove, list and clear names; a client is notified when they come and go."""
     what = message.param(0).upper()
     names = [name for name in message.param(1).split(",") if name]
     client.work += NAME_COST * len(names)

@@ -1,4 +1,4 @@
-"""Monitors: which clients want to be told when somebody comes or goes; who has gone lately."""
+"""Monitors: the names that clients monitor, and the people who have disconnected lately."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Watcher(Protocol):
 
 
 MAX_GONE = 100
-"""Maximum people who have gone that WHOWAS knows."""
+"""Maximum disconnected people that WHOWAS knows."""
 
 
 MAX_QUITS = 256
@@ -48,7 +48,7 @@ class Counts(NamedTuple):
 
 
 class Gone(NamedTuple):
-    """Somebody who has gone, and what their IRC client was called."""
+    """Somebody who has disconnected, and the real name and user of their IRC client."""
 
     name: Name
     user: str
@@ -56,7 +56,7 @@ class Gone(NamedTuple):
 
 
 class Monitors:
-    """The names that the clients of one server monitor, and the last people who have gone."""
+    """The names that the clients of one server monitor, and the last disconnected people."""
 
     def __init__(self) -> None:
         self.most = 0  # people who were online at the same time
@@ -108,7 +108,7 @@ class Monitors:
         self._leaving.pop(account.key, None)
 
     def gone(self, name: str) -> list[Gone]:
-        """Return those who have gone with *name*, the last one first."""
+        """Return the disconnected people with *name*, the last one first."""
         return [each for each in self._gone if fold(each.name) == fold(name)]
 
     def quit_before(self, name: Name, entry: Entry) -> list[int]:

@@ -15,7 +15,7 @@ __all__ = ["Output", "with_tag"]
 class Output:
     """The output of a client of the server *name*; *write* sends a block to it.
 
-    *begins* is called when an answer begins, which has to come before what others send.
+    *begins* is called when an answer begins, which has to come before the output of others.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class Output:
         self._begins = begins
         self._name = name
         self._lines: list[str] = []
-        self._held: list[bytes] = []  # what came from others after the first line of an answer
+        self._held: list[bytes] = []  # output of others since the first line of the answer
         self._label = ""
         self._running = False
         self._batches = 0
@@ -97,7 +97,7 @@ class Output:
     def pass_on(self, block: bytes) -> None:
         """Send *block*, which has nothing to do with the running command."""
         if self._label and self._lines:
-            self._held.append(block)  # what it follows from is in the answer
+            self._held.append(block)  # its cause is in the answer
             return
         if self._lines:
             lines, self._lines = self._lines, []

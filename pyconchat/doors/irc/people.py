@@ -174,7 +174,7 @@ def _whois(client: Client, account: Account) -> None:
 
 
 async def whowas(client: Client, message: Message) -> None:
-    """WHOWAS: the last people who have gone, and registered people who are offline."""
+    """WHOWAS: the last disconnected people, and registered people who are offline."""
     nick, count = message.param(0), message.param(1)
     gone = client.monitors.gone(nick)
     account = client.services.accounts.get(nick)

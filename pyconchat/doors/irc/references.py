@@ -1,4 +1,4 @@
-"""References of clients to what is in the log: ids of messages, and times."""
+"""References of clients to entries of the log: ids of messages, and times."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class Registration:
             self._authenticated_as(session)
 
     async def isupport(self, _message: Message) -> None:
-        """ISUPPORT: what the server supports, also before the login is complete."""
+        """ISUPPORT: the supported features, also before the login is complete."""
         client = self._client
         if client.registered or EXTENDED_ISUPPORT in client.caps:
             isupport(client)

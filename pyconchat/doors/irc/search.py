@@ -23,7 +23,7 @@ __all__ = ["search"]
 
 
 class _Asked(NamedTuple):
-    """What is searched for: messages of *after* to *before*, in milliseconds since the epoch."""
+    """A search: for messages of *after* to *before*, in milliseconds since the epoch."""
 
     query: Query
     limit: int

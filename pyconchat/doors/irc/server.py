@@ -51,7 +51,7 @@ async def time(client: Client, _message: Message) -> None:
 
 
 async def info(client: Client, _message: Message) -> None:
-    """INFO: what this server is."""
+    """INFO: a description of this server."""
     client.reply("371", f"PyconChat {__version__}: the same accounts and groups by telnet and IRC.")
     client.reply("374", "End of INFO.")
 

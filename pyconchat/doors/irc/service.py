@@ -1,6 +1,6 @@
 """The service: the nick that takes the commands of the other doors, and answers with NOTICEs.
 
-``/msg PyconChat approve #tea bob`` is ``/approve bob`` in tea. What is sent to it is never stored.
+``/msg PyconChat approve #tea bob`` is ``/approve bob`` in tea. Messages to it are never stored.
 """
 
 from __future__ import annotations

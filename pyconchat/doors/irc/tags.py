@@ -133,7 +133,7 @@ def _relay(client: Client, target: str, typing: str) -> None:
         partner = services.accounts.find(person_name(target))
         services.chat.private.require_partner(client.account, partner, or_self=True)
         sessions, name = services.presence.sessions(partner.key), partner.name
-    # Its id is in no log: nothing can answer it, or ask for what came after it.
+    # Its id is in no log: nothing can answer it, or request later entries by it.
     tags = [(_TYPING, typing), ("msgid", f"tag-{secrets.token_hex(8)}")]
     piece = tagged(tags) + line(client.source, "TAGMSG", name)
     for session in list(sessions):

@@ -1,4 +1,4 @@
-"""The first numerics of a login: the welcome, what is supported, the message of the day."""
+"""The first numerics of a login: the welcome, the supported features, the message of the day."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def welcome(client: Client) -> None:
 
 
 def isupport(client: Client) -> None:
-    """Say what the server supports (005)."""
+    """Send the supported features (005)."""
     tokens = (
         f"NETWORK={client.services.config.irc.network}",
         "CASEMAPPING=ascii",

@@ -46,7 +46,7 @@ class JsonDoor(Door):
     program = True
     names_places = True
     echoes = True
-    hides = True  # a program does not show what it is asked
+    hides = True  # a program does not display questions
 
     def __init__(
         self, context: DoorContext, counted: Counted, renderer: JsonRenderer = JSON
@@ -61,7 +61,7 @@ class JsonDoor(Door):
         # Break the reference cycle here: the cyclic GC runs rarely.
         del self._mode
 
-    # What the session and the login call.
+    # Called by the session and the login.
 
     def direct_send(self, leave: Callable[[], None]) -> Send | None:
         return self._output.direct_send(leave)
@@ -93,7 +93,7 @@ class JsonDoor(Door):
                 self.write(self._json.line(answer))
         super().close(last)
 
-    # What `Door` asks of its subclasses.
+    # Left by `Door` to its subclasses.
 
     def idle(self) -> bool:
         return self._mode.idle and super().idle()

@@ -89,7 +89,7 @@ class JsonLogin:
         return self._answer(session, token)
 
     async def catch_up(self) -> None:
-        """Deliver what was missed, and enter the lobby; or close after too many wrong passwords."""
+        """Deliver missed entries, and enter the lobby; or close after too many wrong passwords."""
         session = self._session
         if session is None:
             if self._banned:

@@ -259,7 +259,7 @@ class LoginDialogue:
             raise _Ended(EndWhy.PUT_OFF, refused.sentence) from None
 
     def _refuse(self, refused: Refused) -> None:
-        """Say why something was refused, and discard what was sent ahead."""
+        """Say why something was refused, and discard lines that were sent ahead."""
         if refused.code is Code.BANNED:
             raise _Ended(EndWhy.PUT_OFF, refused.sentence)
         self._discard_and_refuse(refused)

@@ -1,6 +1,6 @@
 """LineDoor: one person's connection, at `nc` or `telnet`.
 
-It turns bytes into lines, and shows what the chat writes. The questions of the login are
+It turns bytes into lines, and displays the output of the chat. The questions of the login are
 `LoginDialogue`'s; the session interprets lines. A client that negotiates, or whose lines end in
 CRLF, is treated as telnet: only telnet gets telnet options and the group's prompt. Both see the
 login's questions.
@@ -84,7 +84,7 @@ class LineDoor(Door):
         self._ended = False  # the peer has ended its input, of which some is held
         self._places = TypedPlaces()
 
-    # What Twisted calls.
+    # Called by Twisted.
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -191,7 +191,7 @@ class LineDoor(Door):
             self._split(self._line_ends.convert(self._opening))
         super().readConnectionLost()
 
-    # What the session and the login call.
+    # Called by the session and the login.
 
     @property
     def hides(self) -> bool:  # type: ignore[override]  # here it depends on the client
@@ -271,7 +271,7 @@ class LineDoor(Door):
             data = self._telnet.receive(data)
         return self._line_ends.convert(data)
 
-    # What `Door` asks of its subclasses.
+    # Left by `Door` to its subclasses.
 
     def lineReceived(self, line: bytes) -> None:
         self._prompt.answered()
@@ -325,11 +325,11 @@ class LineDoor(Door):
             self._show_place()
 
     def idle(self) -> bool:
-        # What was typed before the last line was on the screen has arrived with the receipt of it.
+        # Lines typed before the last line was on the screen have arrived with the receipt of it.
         return self._output.acknowledged() and super().idle()
 
     def end_when_idle(self, last: bytes) -> None:
-        """Send *last* first: what is typed from then on is known to come too late."""
+        """Send *last* first: the user knows that lines typed from then on come too late."""
         self.stop_receiving()
         self.write(last)
         super().end_when_idle(b"")

@@ -51,8 +51,8 @@ _IN_PLACE = partial(may_have_password, at_desk=False)
 class EditedLines:
     """What is at the end of the screen behind *write*. A line has at most *line_bytes* bytes.
 
-    A typed line stays where it was typed, and what is shown next stands below it; but one of which
-    *keeps_line* returns False is removed, because it comes back as what others see.
+    A typed line stays where it was typed, and later output is below it; but one of which
+    *keeps_line* returns False is removed, because it comes back as others see it.
     """
 
     erasing = True
@@ -74,7 +74,7 @@ class EditedLines:
         self._services = services
         self._completions = 0  # since the cost was paid
 
-    # What is typed.
+    # Input.
 
     def cost(self, data: bytes) -> float:
         """Return the cost of the keys in *data*, and of completions before, in seconds of work."""
@@ -124,7 +124,7 @@ class EditedLines:
         escaped = (f"/{text}" if text.startswith("/") else text for text in texts)
         return "".join(text.replace("\n", _ANOTHER_LINE) + "\n" for text in escaped).encode()
 
-    # What is shown.
+    # Output.
 
     @property
     def shown(self) -> bool:

@@ -82,7 +82,7 @@ class Negotiation:
         """Return whether the client may report the size of its window, or its terminal's type."""
         return self._window_size.on or self._terminal_type.on
 
-    # What we want.
+    # Wanted options.
 
     def offer_characters(self) -> None:
         """Offer character mode, once: WILL SUPPRESS-GO-AHEAD, then WILL ECHO if the client agrees.
@@ -101,7 +101,7 @@ class Negotiation:
         self._given_up = True
 
     def hide_input(self, hide: bool) -> None:
-        """Ask the client to hide what is typed (WILL ECHO), or to show it again.
+        """Ask the client to hide typed text (WILL ECHO), or to show it again.
 
         In character mode nothing is asked: the client shows nothing in any case.
         """
@@ -124,7 +124,7 @@ class Negotiation:
         has_window = self.window is not None or self._window_size.off
         return self._suppressed.on and has_window and not self._dumb
 
-    # What the client sends.
+    # Options that the client sends.
 
     def received(self, verb: int, option: int) -> None:
         """Handle WILL, WONT, DO or DONT of the client."""
@@ -184,7 +184,7 @@ class Negotiation:
             self.end_of_record = wanted
             self._answer(WILL if wanted else WONT, END_OF_RECORD)
 
-    # What is sent.
+    # Output.
 
     @contextmanager
     def gathering(self) -> Iterator[None]:

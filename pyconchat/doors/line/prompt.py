@@ -1,4 +1,4 @@
-"""Prompt: keeps the question or prompt on a person's screen apart from what others say.
+"""Prompt: keeps the question or prompt on a person's screen apart from the lines of others.
 
 A block that arrives while a prompt waits for an answer is shown in the prompt's place, and the
 prompt is shown again after it.
@@ -75,7 +75,7 @@ class Prompt:
         self._shown = b""
 
     def _removal(self) -> bytes:
-        """Return what comes before the next block, so that it begins a line."""
+        """Return the bytes before the next block, so that it begins a line."""
         if not self._shown and not self._left:
             return b""
         self._left = False

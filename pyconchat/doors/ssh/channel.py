@@ -21,11 +21,11 @@ MakeDoor: TypeAlias = "Callable[[SessionChannel, ChannelCount, Opening], ISshDoo
 
 
 class UnknownRequest(Exception):
-    """No door serves what the client asks for; the message says why."""
+    """No door serves the client's request; the message says why."""
 
 
 class SessionChannel(DataChannel):
-    """A session: first what the client asks for, then the door that *make_door* returns.
+    """A session: first the requests of the client, then the door that *make_door* returns.
 
     *make_door* is called with the channel, its count and its opening. It raises
     `UnknownRequest`.
@@ -50,10 +50,10 @@ class SessionChannel(DataChannel):
 
     @property
     def reached(self) -> tuple[str, int] | None:
-        """Return the address that the client has reached, if a proxy has told it."""
+        """Return the address that the client has reached, if a proxy has sent it."""
         return self._counted.reached
 
-    # What the client asks for.
+    # Requests of the client.
 
     def requestReceived(self, requestType: bytes, data: bytes) -> bool:  # noqa: N803
         opening = self._opening

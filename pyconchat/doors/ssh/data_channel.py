@@ -1,7 +1,7 @@
 """DataChannel: the data of one channel, in both directions, within its windows.
 
-It is the transport of a door. It asks for more input only when the door has taken what came before,
-and has the door queue what the peer's window does not take.
+It is the transport of a door. It asks for more input only when the door has taken the last one,
+and has the door queue the output that the peer's window does not take.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class DataChannel(SSHChannel):
         self._input_ended = False
         self._delivering = False
         self._unsent = bytearray()
-        self._stopped = False  # the producer was told to stop
+        self._stopped = False  # the producer is paused
         self._producer: IPushProducer | None = None
         self._closing = False
         self._timer: IDelayedCall | None = None
@@ -131,7 +131,7 @@ class DataChannel(SSHChannel):
         finally:
             self._delivering = False
 
-    # What the door calls: the transport.
+    # Called by the door: the transport.
 
     @property
     def transport(self) -> Any:
@@ -187,7 +187,7 @@ class DataChannel(SSHChannel):
         self.send()
 
     def send(self) -> None:
-        """Send what was not sent, as far as the window and the transport allow."""
+        """Send the unsent output, as far as the window and the transport allow."""
         ssh = self.conn.transport
         while self._unsent and self.remoteWindowLeft and ssh.can_send and not self.localClosed:
             size = min(len(self._unsent), self.remoteWindowLeft, self.remoteMaxPacket)

@@ -1,4 +1,4 @@
-"""What the parts of the SSH door need of each other."""
+"""The interfaces between the parts of the SSH door."""
 
 from __future__ import annotations
 

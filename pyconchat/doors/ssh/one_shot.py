@@ -125,7 +125,7 @@ class OneShot(UnattendedPeer):
         if says and self._task is None and self._place is not None:
             self.finish()
 
-    # What the session calls.
+    # Called by the session.
 
     def write(self, block: bytes) -> None:
         if self._following:

@@ -24,7 +24,7 @@ _VARIABLE = re.compile(r"TZ|NO_COLOR|LANG|LC_[A-Z]{1,32}", re.ASCII)
 
 @dataclass
 class Opening:
-    """What the client has asked for: a terminal of the type *term*, empty without one.
+    """The requests of the client: a terminal of the type *term*, empty without one.
 
     *command* is what the session executes, or the *subsystem* that it is; both None: a shell.
     """

@@ -228,7 +228,7 @@ class Packets(SSHServerTransport):
         self._write(packet)
 
     def _write(self, data: bytes) -> None:
-        """Give *data* to the kernel at once, if nothing waits, and what it does not take later."""
+        """Give *data* to the kernel at once, if nothing waits, and the rest later."""
         connection, sent = self._connection, 0
         if self._socket is None:
             self._socket = plain_socket(connection)

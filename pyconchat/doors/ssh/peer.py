@@ -1,6 +1,6 @@
 """SshPeer: what all doors of SSH have in common: their channel and the visitor.
 
-`PersonPeer` is the door of a person, who reads what the session receives. `UnattendedPeer` is that
+`PersonPeer` is the door of a person, who reads the output. `UnattendedPeer` is that
 of one command or of SFTP: nobody reads it, and nobody answers questions.
 """
 
@@ -136,10 +136,10 @@ class UnattendedPeer(SshPeer):
         await session.start()
         return session
 
-    # What the session calls.
+    # Called by the session.
 
     def acknowledged(self) -> bool:
-        """Return False: what arrives here is not what the person has seen."""
+        """Return False: received entries are not displayed to a person."""
         return False
 
     def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:

@@ -39,7 +39,7 @@ class TerminalSession(PersonPeer):
         self.renderer = PLAIN if opening.variables.get("NO_COLOR") else COLOURED
         self._size = opening.columns, opening.rows
 
-    # What the channel calls.
+    # Called by the channel.
 
     def begin_prompt(self) -> None:
         self._telnet = Telnet(lambda _data: None)

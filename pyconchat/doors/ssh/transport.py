@@ -42,15 +42,15 @@ MAX_STALL = 30.0
 """Maximum seconds in which a peer that has unread data reads nothing."""
 
 MAX_REST = 10.0
-"""Maximum seconds without a check of a connection that takes what is sent."""
+"""Maximum seconds without a check of a connection that takes all output."""
 
 
 @implementer(IDoor, IPushProducer)
 class SshTransport(CountedPackets):
-    """One connection: when it is read, its services, and what is checked of it.
+    """One connection: when it is read, its services, and its checks.
 
     It is the producer of the TCP transport: while that has unsent bytes, nothing more is read, so
-    that answers do not pile up, and the channels are told not to write.
+    that answers do not pile up, and the channels are paused.
     """
 
     opened_by_input = False
@@ -72,7 +72,7 @@ class SshTransport(CountedPackets):
         self._shutting_down = False
         self._budget = InputBudget(context.input_turns, self._budget_allows)
 
-    # What Twisted calls.
+    # Called by Twisted.
 
     def connectionMade(self) -> None:
         context, limits = self.context, self.context.limits
@@ -122,7 +122,7 @@ class SshTransport(CountedPackets):
     # The TCP transport's producer.
 
     def pauseProducing(self) -> None:
-        """Write no more than what must be answered: the TCP transport is full."""
+        """Write only the necessary answers: the TCP transport is full."""
         self.full = True
         self.rests_until = 0.0
         self._full_since = self.context.now()
@@ -199,7 +199,7 @@ class SshTransport(CountedPackets):
         if self._shutting_down:
             self.sendDisconnect(DISCONNECT_BY_APPLICATION, b"the server is stopping")
 
-    # What `OpenDoors` calls.
+    # Called by `OpenDoors`.
 
     def check(self, now: float) -> list[MoveCursor]:
         if self.ending:

@@ -1,6 +1,6 @@
 """UserAuth: the user authentication of SSH (RFC 4252, RFC 4256): who is there.
 
-The user name is the account. Whoever has a registered one proves it with a listed key or the
+The user name is the account. The owner of a registered one proves it with a listed key or the
 password; with a new name anybody is let in as a stranger, and the terminal asks.
 """
 

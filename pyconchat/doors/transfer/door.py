@@ -80,7 +80,7 @@ class TransferDoor(LineReceiver):
         """Return the transport."""
         return cast(IConnection, self.transport)
 
-    # What Twisted calls, by way of the detector.
+    # Called by Twisted, by way of the detector.
 
     def connectionMade(self) -> None:
         self._idle = IdleTimer(
@@ -127,7 +127,7 @@ class TransferDoor(LineReceiver):
         if self._transfer is not None:
             self._transfer.cut()
 
-    # What `OpenDoors` and the detector call.
+    # Called by `OpenDoors` and the detector.
 
     def check(self, now: float) -> list[MoveCursor]:
         """A transfer has no cursors, and a timer of its own."""
@@ -142,7 +142,7 @@ class TransferDoor(LineReceiver):
     def release(self, last: bytes = b"") -> None:
         raise AssertionError("a transfer keeps its connection")
 
-    # What the transfers call.
+    # Called by the transfers.
 
     def made_progress(self) -> None:
         if self._life is not Lifecycle.GONE:

@@ -63,7 +63,7 @@ class Download:
         self.stopProducing()
 
     def resumeProducing(self) -> None:
-        """Continue: the peer has read what was written."""
+        """Continue: the peer has read the output."""
         self._paused = False
         self._peer.made_progress()
         while self._pieces and not self._paused and not self._stopped:

@@ -1,4 +1,4 @@
-"""What a transfer needs of the door that runs it, and what the door needs of a transfer."""
+"""The interfaces between a transfer and the door that runs it."""
 
 from __future__ import annotations
 

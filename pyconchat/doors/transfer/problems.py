@@ -1,4 +1,4 @@
-"""What went wrong in a transfer, as the peer is told."""
+"""The problems of a transfer, in words for the peer."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ GiveUp = Callable[[SharedUpload], Coroutine[Deferred[Any], Any, None]]
 class Upload:
     """The upload of *file*, of *size* bytes (None: until the input ends).
 
-    *sha256* is what the hash of the file must be, in hex; empty if the peer has not given it.
+    *sha256* is the expected hash of the file, in hex; empty if the peer has not given it.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Upload:
             self.cut()
 
     def cut(self) -> None:
-        """Keep what was received, once it is on the disk."""
+        """Keep the received part, once it is on the disk."""
         if not self._done and not self._complete:
             self._done = True
             self._end()

@@ -1,6 +1,6 @@
 """HttpConnection: one connection of a browser or another HTTP client (RFC 9112).
 
-One request after another is read, handed to the site, and answered; what comes meanwhile waits in
+One request after another is read, handed to the site, and answered; later input waits in
 the kernel. A WebSocket takes over the connection.
 """
 
@@ -64,7 +64,7 @@ class HttpConnection(Protocol):
         self._life = Lifecycle.OPEN
         self._door: IDoor | None = None  # the WebSocket's
         self._deadlines = Deadlines()
-        self._rest = b""  # what came after the last request
+        self._rest = b""  # input after the last request
         self._requests = 0
         self._answered = False  # the rest of the request is discarded
         self._timer: IDelayedCall | None = None
@@ -79,7 +79,7 @@ class HttpConnection(Protocol):
         """Return the bytes that the peer's kernel has not taken."""
         return 0 if self._door is None else self._door.unsent
 
-    # What the transport calls.
+    # Called by the transport.
 
     def connectionMade(self) -> None:
         limits = self._context.limits
@@ -173,7 +173,7 @@ class HttpConnection(Protocol):
     def stopProducing(self) -> None:
         """The connection is lost."""
 
-    # What `OpenDoors` calls.
+    # Called by `OpenDoors`.
 
     def check(self, now: float) -> list[MoveCursor]:
         """Close a connection that has nothing to say, or is too slow in it."""
@@ -272,7 +272,7 @@ class HttpConnection(Protocol):
             self._life = Lifecycle.CLOSING
             self.connection.loseConnection()
         else:
-            self.connection.resumeProducing()  # what comes is discarded
+            self.connection.resumeProducing()  # later input is discarded
         self._timer = self._context.reactor.callLater(MAX_LINGER, self.connection.abortConnection)
 
     def _next(self) -> None:

@@ -41,7 +41,7 @@ class Deadlines:
         """Whether the client does not read the response."""
 
     def restart(self, now: float) -> None:
-        """Begin with the full time: the client has done what it had to."""
+        """Begin with the full time: the client was in time."""
         self._since = now
 
     def fill(self, full: bool, now: float) -> None:
@@ -49,7 +49,7 @@ class Deadlines:
         self.full, self._since = full, now
 
     def passed(self, now: float, reader: RequestReader) -> Late | None:
-        """Return what the client has not done in time; None if it is not late."""
+        """Return how the client is late; None if it is not."""
         waited = now - self._since
         if self.full:
             return Late.RECEIVE if waited >= MAX_STALL else None

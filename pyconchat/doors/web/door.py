@@ -46,7 +46,7 @@ class WebDoor(SocketDoor, JsonDoor):
         self._cookie = handler.token
         self.begin_frames(counted)
 
-    # What `JsonDoor` leaves to its subclasses.
+    # Left by `JsonDoor` to its subclasses.
 
     def _object(self, line: bytes) -> object:
         """Return the object in *line*; the page's hello with the token of its cookie."""

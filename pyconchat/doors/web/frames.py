@@ -1,4 +1,4 @@
-"""Frames: what comes in on a WebSocket, as whole messages of bounded size."""
+"""Frames: the input of a WebSocket, as whole messages of bounded size."""
 
 from __future__ import annotations
 

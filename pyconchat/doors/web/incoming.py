@@ -38,7 +38,7 @@ class Incoming:
 
     @property
     def body(self) -> bytes:
-        """Return what has come of a short body."""
+        """Return the received part of a short body."""
         return self._body.data
 
     @property
@@ -47,7 +47,7 @@ class Incoming:
         return self.request is None or "close" in self.request.headers.get("connection", "")
 
     def read(self, data: bytes, now: float) -> Iterator[h11.Request | h11.Data | h11.EndOfMessage]:
-        """Take the next part of the request; yield what has come, once it is dealt with.
+        """Take the next part of the request; yield its events, once they are handled.
 
         Raises `HttpError` or `h11.RemoteProtocolError`.
         """

@@ -126,7 +126,7 @@ def _length_of_body(request: h11.Request) -> int | None:
 
 
 class Body:
-    """The body of a request, of at most *most* bytes; *size* is what the head says of it.
+    """The body of a request, of at most *most* bytes; *size* is its length by the head.
 
     Raises `HttpError` if it is longer.
     """
@@ -139,7 +139,7 @@ class Body:
 
     @property
     def data(self) -> bytes:
-        """Return what has come."""
+        """Return the received part."""
         return b"".join(self._parts)
 
     def received(self, data: bytes) -> None:

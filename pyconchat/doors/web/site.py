@@ -1,4 +1,4 @@
-"""WebSite: what is at which path."""
+"""WebSite: maps paths to handlers."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ NORMAL, GOING_AWAY, POLICY = 1000, 1001, 1008
 
 
 class SocketDoor(Door):
-    """The input of a WebSocket, its pings and its end; another door knows what the lines mean."""
+    """The input of a WebSocket, its pings and its end; another door handles the lines."""
 
     serves_files = False
 
@@ -64,7 +64,7 @@ class SocketDoor(Door):
     def _crowd_out(self) -> None:
         self.abort("crowded out", "had not logged in when there was no room")
 
-    # What Twisted calls.
+    # Called by Twisted.
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -133,13 +133,13 @@ class SocketDoor(Door):
             self._code = POLICY
             self.close()
 
-    # What the session and the login call.
+    # Called by the session and the login.
 
     def logged_in(self, session: ISession) -> None:
         super().logged_in(session)
         set_read_size(self._connection, MAX_READ)
 
-    # What `Door` leaves to its subclasses.
+    # Left by `Door` to its subclasses.
 
     def write_last(self, block: bytes) -> None:
         if block:

@@ -67,7 +67,7 @@ class Transfer:
         """Return the transport."""
         return self._http.connection
 
-    # What `HttpConnection` calls.
+    # Called by `HttpConnection`.
 
     def begin(self, http: Http) -> None:
         """Begin: the head of the request has been read."""
@@ -99,7 +99,7 @@ class Transfer:
         if self._transfer is not None:
             self._transfer.cut()
 
-    # What the transfers call.
+    # Called by the transfers.
 
     def made_progress(self) -> None:
         if not self._cut:

@@ -1,8 +1,7 @@
 """SftpDoor: a session of SFTP: its packets, its bounds, and the order of its answers.
 
-Requests are answered one after the other. What waits is bounded: packets that are not taken stay in
-the channel, whose window then runs out. No more is read from the disk than the peer takes.
-"""
+Requests are answered one after the other. Waiting requests are bounded: packets that are not taken
+stay in the channel, whose window then runs out. No more is read from the disk than the peer takes."""
 
 from __future__ import annotations
 
@@ -57,7 +56,7 @@ MIN_DATA = 4096
 
 @implementer(ILoginPeer, IKeyPeer, ISshDoor)
 class SftpDoor(UnattendedPeer):
-    """The session of a client of SFTP. It shows nothing of what the chat writes."""
+    """The session of a client of SFTP. It discards the output of the chat."""
 
     work_rate = RATE
     max_read = MAX_PACKET
@@ -90,7 +89,7 @@ class SftpDoor(UnattendedPeer):
             self.deliverLines()
 
     def readConnectionLost(self) -> None:
-        """The peer has ended its input: answer what waits, and close."""
+        """The peer has ended its input: answer the waiting requests, and close."""
         if self.life is Lifecycle.OPEN:
             self.life = Lifecycle.INPUT_ENDED
             self.deliverLines()
@@ -246,7 +245,7 @@ class SftpDoor(UnattendedPeer):
             closing = Deferred.fromCoroutine(answers.requests.handles.give_up())
             closing.addErrback(lambda failure: self._log.failure("closing failed", failure))
 
-    # What the session calls.
+    # Called by the session.
 
     def write(self, block: bytes) -> None:
         """Ignored: nothing of the chat is shown."""

@@ -1,4 +1,4 @@
-"""Folders: what somebody sees at SFTP: their groups as folders, and the files in them.
+"""Folders: the tree at SFTP: the groups of a person as folders, and the files in them.
 
 Of several files with one name the newest has it; the others have their number behind it.
 """
@@ -60,7 +60,7 @@ def path_of(raw: bytes) -> Path:
 
 
 class Folders:
-    """The folders that the owner of *session* sees. What they may not see is refused.
+    """The folders that the owner of *session* sees. Requests for others are refused.
 
     *pay* charges seconds of work: a group may have many files.
     """
@@ -96,7 +96,7 @@ class Folders:
         return file
 
     def entries(self, path: Path) -> Iterator[Entry]:
-        """Return what is in the folder *path*. Raises `Refused`."""
+        """Return the content of the folder *path*. Raises `Refused`."""
         if path.file:
             raise Refused(Code.BAD_ARGUMENT, "That is not a folder.")
         if path.group:

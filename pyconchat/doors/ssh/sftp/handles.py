@@ -191,7 +191,7 @@ class NewFile:
             raise not_saved() from None
 
     async def give_up(self) -> None:
-        """Keep what was sent, so that it can be resumed."""
+        """Keep the received part, so that it can be resumed."""
         upload, self._upload = self._upload, None
         if upload is not None:
             await self._files.interrupt(upload)
@@ -245,7 +245,7 @@ class Handles:
         return [each for each in self._open.values() if isinstance(each, NewFile)]
 
     async def give_up(self) -> None:
-        """Close everything. What was sent of new files is kept, so that it can be resumed."""
+        """Close everything. Received parts of new files are kept, so that they can be resumed."""
         given_up = list(self._open.values())
         self._open.clear()
         for each in given_up:
