@@ -45,7 +45,7 @@ class Audience:
 
     @property
     def pending(self) -> dict[Any, None]:
-        """Return the sessions that are still to be written to; whoever writes removes them."""
+        """Return the sessions that are still to be written to; the writer removes them."""
         self._stop()
         return self._pending
 
@@ -87,7 +87,7 @@ class Audience:
         self._direct.setdefault(style, {})[session] = send
 
     def styles(self) -> Iterator[tuple[Style, Any]]:
-        """Yield the styles of those that were admitted, each with one of its sessions."""
+        """Yield the styles of the admitted sessions, each with one of its sessions."""
         for style, members in self._direct.items():
             yield style, next(iter(members))
 

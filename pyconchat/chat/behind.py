@@ -42,13 +42,13 @@ class Behind:
         self._reactor = reactor
         self._missing: dict[int, int] = {}  # conversations, and the numbers that are known of them
         self._reading = False
-        self._unread: set[int] = set()  # those of which the last read has failed
-        self._refused: set[int] = set()  # those that were read, and could not be taken
+        self._unread: set[int] = set()  # conversations of which the last read has failed
+        self._refused: set[int] = set()  # conversations that were read, and could not be applied
         self._done = Waiters()  # for the end of the current reading
         self._done_later = Waiters()  # for that of the next one
 
     def add(self, id: int, after: int) -> None:
-        """Read what is in the conversation *id*; if it is not in memory, what is after *after*."""
+        """Read the new entries of conversation *id*: after *after* if it is not in memory."""
         self._missing[id] = min(after, self._missing.get(id, after))
         self._read_next()
 

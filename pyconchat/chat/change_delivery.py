@@ -25,7 +25,7 @@ MAX_WRITES_PER_PIECE = 50
 
 
 def style_of(session: ISession, where: Where) -> Style:
-    """Return what the bytes depend on that *session* gets of a conversation at *where*."""
+    """Return the style of the bytes for *session* in a conversation at *where*."""
     translator = session.translator
     return session.renderer, where, None if translator is None else translator.event_style
 
@@ -125,7 +125,7 @@ class ChangeDelivery:
                 session.subscriptions.delivered(conversation, change.entry.seq)
 
     def _concerned(self, change: _Change) -> Iterable[ISession]:
-        """Return the sessions of those whom *change* is about, and who have caused it."""
+        """Return the sessions of the subject and of the author of *change*."""
         for key in (change.about, change.by):
             if key is not None:
                 yield from self._presence.sessions(key)

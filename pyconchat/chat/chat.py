@@ -192,7 +192,7 @@ class Chat:
         return done
 
     async def know_group(self, name: str) -> None:
-        """Read what other nodes have changed of a group *name*, or created. Raises `NotSaved`."""
+        """Read the changes of other nodes to a group *name*. Raises `NotSaved`."""
         if self.nodes is not None:
             conversation = self.groups.get(name)
             if conversation is None:
@@ -201,7 +201,7 @@ class Chat:
                 await self.nodes.know_group(conversation.id)
 
     async def know(self, conversation: GroupConversation) -> None:
-        """Read what other nodes have changed of a group, if that is not heard here.
+        """Read the changes of other nodes to a group, if it is not followed here.
 
         Raises `NotSaved`.
         """
@@ -301,7 +301,7 @@ class Chat:
         self.accounts.require_operator(account.actor, "see the server's figures")
         return self.statistics.stats()
 
-    # What was decided.
+    # Decisions.
 
     def settled(self) -> Deferred[int]:
         """Fire when everything that was decided so far is stored and published."""

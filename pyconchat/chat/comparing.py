@@ -67,7 +67,7 @@ class Comparing:
         self._revision = 0  # of the accounts
         self._changes = 0  # the number of the last answer of `INodeStore.changes`
         self._passed_over: dict[int, int] = {}  # heads of groups that are not followed, to be read
-        self._unknown: dict[int, int] = {}  # heads of what was not needed here
+        self._unknown: dict[int, int] = {}  # heads of conversations that were not needed here
         self._calls = LoopingCall(self._compare_when_due)
         self._calls.clock = reactor
         self._compared = self._refreshed = float("-inf")

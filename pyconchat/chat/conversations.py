@@ -70,7 +70,7 @@ class Conversation:
         return self.audience.sessions
 
     def start_publishing(self, seq: int) -> None:
-        """Move `published` to *seq*: whoever calls this writes that to the audience next."""
+        """Move `published` to *seq*: the caller writes the entries to the audience next."""
         self.previous, self.published = self.published, seq
 
     def pass_over(self, seq: int) -> None:
@@ -124,7 +124,7 @@ class DirectConversation(Conversation):
 
     @property
     def guest_keys(self) -> tuple[Key, ...]:
-        """Return the keys of those parties that are guests."""
+        """Return the keys of the parties that are guests."""
         return tuple(account_key(party) for party in self.parties if is_guest_party(party))
 
     def partner_of(self, key: Key) -> Key:

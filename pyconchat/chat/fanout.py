@@ -135,7 +135,7 @@ class Fanout:
     def wake_readers(self) -> None:
         """Wake the peers that may have received something since the last call.
 
-        Not those of guests, whose receipt is not stored.
+        Not the peers of guests, whose receipt is not stored.
         """
         published, self._published = self._published, {}
         for conversation in published:

@@ -45,7 +45,7 @@ class Following:
         self._now = now
         self._read = read
         self._read_private = read_private
-        self._people: dict[int, set[Key]] = {}  # of the followed groups, those who are online here
+        self._people: dict[int, set[Key]] = {}  # of followed groups, the members online here
         self._groups: dict[Key, set[int]] = {}  # the same by person
         self._idle: dict[int, float] = {}  # followed groups without people, and since when
 
@@ -75,7 +75,7 @@ class Following:
                     self._idle[id] = self._now()
             return
         following = self._bus.follow(topic)
-        if not following.called:  # else the login reads what was told before
+        if not following.called:  # else the login reads the earlier entries
             following.addCallback(lambda _: self._read_private(key))
         for conversation in self._memory.groups.connected_with(key):
             if conversation.id not in self._people:

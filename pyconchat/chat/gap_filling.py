@@ -1,4 +1,4 @@
-"""FillingCommits: commits of one of several nodes, with what the other nodes stored in between."""
+"""FillingCommits: commits of one of several nodes, with the entries of other nodes in between."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class FillingCommits:
         return None if stored is None else self._filled(stored)
 
     def take(self) -> tuple[Mapping[int, Caught], set[int]]:
-        """Return what the last commit has caught, once; in the reactor's thread, after it.
+        """Return the entries that the last commit has read, once; in the reactor's thread.
 
         And the conversations in which it had conflicts.
         """

@@ -37,7 +37,7 @@ class HookDirectory:
         return self._by_digest.get(digest)
 
     def note(self, conversation: GroupConversation) -> None:
-        """Take over the hooks that the group has now; those of a closed group have ended."""
+        """Read the hooks of the group again; hooks of a closed group have ended."""
         for hook in self._of_group.pop(conversation.id, ()):
             self._by_digest.pop(hook.digest, None)
             self._uses[hook.name] -= 1

@@ -1,7 +1,7 @@
 """Incoming: publishes the stored entries of this node and the others, in the order of the log.
 
 Only a server that is one of several nodes has it. The bus saves time, but it may lose, repeat or
-reorder: whatever does not follow what is known is read from the store.
+reorder: if an entry does not follow the known ones, the gap is read from the store.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Incoming:
         self._found_private = found_private
         self.journal: Journal  # set by `Nodes`
         self.commits: FillingCommits  # set by `Nodes`
-        self._accepted: dict[int, int] = {}  # where it is more than what is published
+        self._accepted: dict[int, int] = {}  # where it is more than the published one
         self._box = Box()
         self._behind = Behind(self._catch_up, self._caught, self.known_in_memory, reactor)
         self._fresh: set[int] = set()  # conversations of conflicts, whose state was just read
@@ -269,7 +269,7 @@ class Incoming:
             self.read(id)
 
     def _caught(self, caught: Mapping[int, Caught]) -> set[int]:
-        """Take over what was read; return the conversations of which that has failed."""
+        """Apply the read entries; return the conversations of which that has failed."""
         failed: set[int] = set()
         for id, each in caught.items():
             try:
@@ -302,7 +302,7 @@ class Incoming:
     def _new(
         self, id: int, entries: list[Entry], origins: list[ISession | None]
     ) -> tuple[list[Entry], list[ISession | None]]:
-        """Accept those of *entries* that are next; return them and their *origins*."""
+        """Accept the next ones of *entries*; return them and their *origins*."""
         known = self.known(id)
         if entries and entries[0].seq <= known:
             keep = [index for index, each in enumerate(entries) if each.seq > known]

@@ -326,7 +326,7 @@ class Journal:
     # Publishing.
 
     def publish(self, publication: Iterator[int]) -> None:
-        """Publish *publication*, which yields as *publish*, after what is being published."""
+        """Publish *publication*, which yields as *publish*, after the current publications."""
         self._publications.append(publication)
         if not self._publish_scheduled:
             self._publish_more()
@@ -338,7 +338,7 @@ class Journal:
         entries: Sequence[Sequence[Entry]],
         repeated: Sequence[tuple[PendingDecision, int]],
     ) -> Iterator[int]:
-        """Publish what was stored, then fire the Deferreds of its decisions."""
+        """Publish the stored entries, then fire the Deferreds of their decisions."""
         try:
             yield from publication
         except Exception:

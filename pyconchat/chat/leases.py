@@ -1,7 +1,7 @@
 """Leases: which nodes live, and who is connected to them.
 
 A node renews its lease every few seconds. When a lease ends, another node removes who was online
-there, and ends the memberships of its guests. What the bus loses is read from the store.
+there, and ends the memberships of its guests. Lost blocks are read from the store.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ class Leases:
             await reading
 
     async def _end_nodes(self, ended: Online) -> None:
-        """End what the users at nodes whose leases have *ended* have left, and remove the nodes.
+        """End the memberships of guests at nodes whose leases have *ended*, and remove the nodes.
 
         What could not be stored is repeated: the nodes are still in the store at the next renewal.
         """
@@ -229,7 +229,7 @@ class Leases:
             self._ending = False
 
     async def _end(self, record: OnlineRecord) -> list[tuple[Key, GroupConversation]]:
-        """End what somebody has left at a node whose lease has ended.
+        """End the presence, and a guest's memberships, at a node whose lease has ended.
 
         Returns the groups of a guest, which leaves them. Raises `NotSaved`.
         """

@@ -49,7 +49,7 @@ class Memory:
         self.presence = Presence()
 
     def load(self, loaded: Loaded) -> None:
-        """Fill the memory with what the store has *loaded*."""
+        """Fill the memory with the *loaded* state of the store."""
         self.conversations.begin_after(loaded.highest_conversation, loaded.server_head)
         self.groups.begin_after(loaded.highest_number)
         self.restore_server(loaded.server)
@@ -57,7 +57,7 @@ class Memory:
             self.add_group(id, stored, stored.head)
 
     def restore_server(self, server: ServerState) -> None:
-        """Set the state of the server and the accounts' settings to those of the store."""
+        """Set the state of the server and the accounts' settings to the stored ones."""
         self.accounts.claim_code = server.claim_code
         self.accounts.restore_bans(server.bans)
         for record in server.accounts:
@@ -97,7 +97,7 @@ class Memory:
                 account.settings = account.settings.stored([(setting, on)])
 
     def restore_group(self, conversation: GroupConversation, stored: StoredGroup | None) -> None:
-        """Set a group to what the store has; None if it was never stored."""
+        """Set a group to its stored state; None if it was never stored."""
         group = conversation.group
         self.groups.remove(conversation)
         if stored is None:
@@ -131,7 +131,7 @@ class Memory:
         """Change the server's state as *entry* says, which another node has stored."""
         if isinstance(entry.event, OperatorMade) and entry.event.by is None:
             self.accounts.claim_code = None
-        with suppress(KeyError):  # an account that was not heard of yet: it is read as it is now
+        with suppress(KeyError):  # an account that is not known yet: its current state is read
             self.accounts.apply(cast(ServerEvent, entry.event), entry.at)
 
     def add_group(self, id: int, stored: StoredGroup, published: int) -> GroupConversation:

@@ -53,7 +53,7 @@ GONE_SECONDS = 0.2
 class Node(NamedTuple):
     """A node: its *name*, what the nodes share in the *store*, and the *bus* between them.
 
-    *run* is the name in what it tells: of this run of the program, as no other one has it.
+    *run* is the name in its blocks: of this run of the program, and of no other one.
     """
 
     name: str
@@ -129,7 +129,7 @@ class Nodes:
     ) -> None:
         """Connect the parts of the chat that are made later.
 
-        *take_over* is called with what is stored of an account.
+        *take_over* is called with the stored state of an account.
         """
         self._journal = journal
         self._registry = registry
@@ -221,7 +221,7 @@ class Nodes:
         """Read the new entries of the conversations of *key*. Raises `NotSaved`."""
         known = [each.id for each in self._memory.groups.connected_with(key)]
         account = self._memory.accounts.get(key)
-        if account is not None:  # a session may begin after an entry that was not heard yet
+        if account is not None:  # a session may begin after an entry that is not known yet
             known += [each.id for each in self._memory.conversations.of_party(account.party)]
         heads = await self._journal.read_in_order(self._node.store.connected, key, known)
         for id, head in heads.items():

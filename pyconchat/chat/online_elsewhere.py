@@ -57,7 +57,7 @@ class OnlineElsewhere:
         self._nodes = nodes
         self._threads = threads
         self._own = own
-        self._heard: dict[int, int] = {}  # the counts of records that were heard, or read, by node
+        self._heard: dict[int, int] = {}  # the counts of received records, by node
         self._stored: dict[int, int] = {}  # the counts that were stored at the last `compare`
         self._records: Counter[int] = Counter()  # the users online at each node
         self._dead: set[int] = set()  # nodes with users that were not living at the last `compare`
@@ -144,7 +144,7 @@ class OnlineElsewhere:
             for record in online.records:
                 self._set(record)
             for record, count in self._meanwhile:
-                if not count or count > online.counts.get(record.node, 0):  # not in what was read
+                if not count or count > online.counts.get(record.node, 0):  # not read
                     self._set(record)
             for node, count in online.counts.items():
                 self._heard[node] = max(count, self._heard.get(node, 0))

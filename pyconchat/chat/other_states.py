@@ -51,7 +51,7 @@ class OtherStates:
         own: Collection[int] = (),
         refused: bool = False,
     ) -> None:
-        """Set the state in memory to what was *caught*, unless that is not newer.
+        """Set the state in memory to the *caught* one, unless that is not newer.
 
         Also if a decision of this node was *refused*: it was applied to the state in memory. The
         entries *own*, and those up to *known*, are applied already.

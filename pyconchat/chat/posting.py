@@ -181,5 +181,5 @@ def retry_of(
 
 
 def _origin(session: ISession) -> ISession | None:
-    """Return *session* if its screen has what it typed, so that it needs no echo."""
+    """Return *session* if its screen has the typed line, so that it needs no echo."""
     return None if session.peer.echoes else session

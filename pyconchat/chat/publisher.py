@@ -1,4 +1,4 @@
-"""Publisher: delivers what was stored, and does what follows from it for sessions and groups."""
+"""Publisher: delivers stored entries, and carries out their effects on sessions and groups."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Publisher:
                 self._log.failure("the follow-up of an entry failed", seq=entry.seq)
 
     def _follow_up(self, entry: Entry, own: bool) -> None:
-        """Log *entry* if it is our *own*, call the watchers, and do what it means for others."""
+        """Log *entry* if it is our *own*, call the watchers, and carry out its effects."""
         conversation = self._memory.conversations.get(entry.conversation)
         if conversation is not None and own:  # else a private one, whose parties have disconnected
             event_log.published(conversation, entry, self._addresses)

@@ -44,7 +44,7 @@ class Reading:
     ) -> list[Entry]:
         """Read the first *limit* entries after *after* up to *upto*, in turns with other readers.
 
-        Those who wait for a read of the same entries share it. The read is cancelled if *session*
+        Requests for the same entries share a read. The read is cancelled if *session*
         ends. Raises `NotSaved`.
         """
         last = min(upto, after + limit)  # numbers have no gaps

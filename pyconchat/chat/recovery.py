@@ -1,4 +1,4 @@
-"""Recovery: brings the memory back to what the store has, after a decision was not stored.
+"""Recovery: brings the memory back to the stored state, after a decision was not stored.
 
 Groups whose state is in doubt are stale, and unusable, until they have been read again.
 """
@@ -74,7 +74,7 @@ class Recovery:
                 conversations.drop_private(write.parties, write.conversation)
 
     def _retry_cursors(self, journal: IJournal, decision: Decision) -> None:
-        """Store the cursors of *decision* later: what was received stays received."""
+        """Store the cursors of *decision* later: received entries stay received."""
         moves = [write for write in decision.writes if isinstance(write, MoveCursor)]
         if moves:
             again = Decision(decision.at, writes=moves)

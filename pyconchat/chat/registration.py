@@ -99,7 +99,7 @@ class Registration:
             session.close()
 
     async def refresh(self, name: Name) -> None:
-        """Take over what other nodes have stored of the account *name*. Raises `Refused`."""
+        """Apply the state of the account *name* as other nodes have stored it. Raises `Refused`."""
         if self.nodes is not None:
             try:
                 await self.nodes.refresh_for_login(fold(name))

@@ -139,7 +139,7 @@ class SearchIndexer:
                 and wanted()
                 and await self._threads.write(self._store.index, step, conversation)
             ):
-                if pieces is None:  # only now the store knows what other nodes have stored there
+                if pieces is None:  # only now the store knows the entries of other nodes there
                     pieces = self._store.behind // step + 1
                 else:
                     pieces -= 1

@@ -110,7 +110,7 @@ class SessionRegistry:
         self.absences.note(account)
 
     async def missed(self, session: ISession) -> list[CursorRecord]:
-        """Return what the account of *session* has not received yet. Raises `NotSaved`.
+        """Return the conversations with entries that the account has missed. Raises `NotSaved`.
 
         Returns between two publications: everything that was stored before is in the answer, and
         everything later is still to be published.
@@ -122,7 +122,7 @@ class SessionRegistry:
         for other in self._memory.presence.sessions(account.key):
             if other is not session:
                 self.move_cursors(other.subscriptions.receipts())
-        if self.catch_up is not None:  # what the account has received at another node
+        if self.catch_up is not None:  # the cursors of the account at another node
             await self.catch_up(account.key)
         await self._journal.settled()
         cursors: list[CursorRecord] = await self._journal.read_in_order(
@@ -233,7 +233,7 @@ class SessionRegistry:
                 self._log.failure("a session could not be ended")
 
     def move_cursors(self, moves: Sequence[MoveCursor]) -> None:
-        """Store what was received. Nobody waits for it."""
+        """Store the cursors. Nobody waits for it."""
         if moves:
             self._journal.append(Decision(self._now(), writes=moves))
 
@@ -337,7 +337,7 @@ class SessionRegistry:
         self.end_lost_codes(conversation)
 
     def _may_be_elsewhere(self, key: Key, person: Member | JoinRequest) -> bool:
-        """Return whether a guest may be connected to another node, which this one has not heard."""
+        """Return whether a guest may be connected to another node without a notice so far."""
         return self.several and person.guest and key not in self._gone
 
     def end_lost_codes(self, conversation: GroupConversation) -> None:

@@ -26,7 +26,7 @@ Span = tuple[int, int]
 """The numbers after which, and up to which, entries are read."""
 
 Part = Callable[[Sequence[Entry]], list[Entry]]
-"""Returns the entries of one reader from those that were read."""
+"""Returns the entries of one reader from the read ones."""
 
 
 class _Read:

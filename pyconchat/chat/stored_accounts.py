@@ -1,4 +1,4 @@
-"""StoredAccounts: takes over what others have changed of the accounts in the store.
+"""StoredAccounts: applies the changes of others to the accounts in the store.
 
 Others are `pyconchat-admin`, and the other nodes on the same database.
 """
@@ -23,7 +23,7 @@ from pyconchat.domain.text import SafeText
 __all__ = ["QUIT_EVERYWHERE", "StoredAccounts"]
 
 QUIT_EVERYWHERE = "You have quit everywhere, on another device."
-"""What the other sessions of an account are told whose owner has ended all of them."""
+"""Sent to the other sessions of an account whose owner has ended all of them."""
 
 
 class StoredAccounts:
@@ -50,7 +50,7 @@ class StoredAccounts:
         self._watchers.append(watcher)
 
     async def reload(self) -> None:
-        """Take over what `pyconchat-admin` has changed in the store. Raises `NotSaved`."""
+        """Apply the changes of `pyconchat-admin` in the store. Raises `NotSaved`."""
         before = self._accounts.registered()  # accounts registered after it in memory remain
         operators = {account.key for account in before if account.actor.operator}
         _, server = await self._journal.read_in_order(self._store.state, [SERVER])
@@ -67,7 +67,7 @@ class StoredAccounts:
                 self._delete(account)
 
     def take_over_state(self, key: Key, state: AccountState | None) -> None:
-        """Take over what another node has stored of the account *key*; None: it was deleted."""
+        """Apply the state of the account *key* from another node; None: it was deleted."""
         account = self._accounts.get(key)
         if state is None:
             if account is not None and account.registered:

@@ -88,6 +88,6 @@ def _others_of(changes: Sequence[Entry]) -> Iterator[str]:
             case MemberJoined(name=name) | JoinRequested(name=name) | MemberInvited(name=name):
                 yield account_topic(fold(name))
             case GroupClosed() | HookAdded() | HookRemoved():
-                yield SERVER_TOPIC  # the name is free; any node may receive what is for the hook
+                yield SERVER_TOPIC  # the name is free; any node may receive posts for the hook
             case _:
                 pass

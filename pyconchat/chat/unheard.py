@@ -29,7 +29,7 @@ class UnheardPrivate:
     async def add(self, parties: Parties, id: int, head: int) -> DirectConversation:
         """Add a conversation of the store that is not in memory. Raises `NotSaved`.
 
-        What the parties' sessions have not received of it is delivered.
+        Its entries that the parties' sessions have not received are delivered.
         """
         after = head
         for party in parties:

@@ -1,4 +1,4 @@
-"""Every contract between the parts of a server. Whoever implements one finds all of it here.
+"""Every contract between the parts of a server. Each is complete here.
 
 Arguments named *after*, *upto*, *seq* are entry numbers, *at* is in milliseconds since the
 epoch, and blocks are bytes ready to be written to a connection.

@@ -88,7 +88,7 @@ class IPeer(Interface):
         """
 
     def write_rest(block: bytes, sent: int) -> None:
-        """Queue what the kernel has not taken of *block*: it took *sent* bytes directly."""
+        """Queue the rest of *block*: the kernel took *sent* bytes directly."""
 
     def ask(prompt: str, secret: bool = False) -> Deferred[str]:
         """Ask a question; fires with the answer. Fails with `PeerGone` at a disconnect.

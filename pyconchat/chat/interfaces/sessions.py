@@ -56,7 +56,7 @@ class ISubscriptions(Interface):
         """Stop receiving *conversation*, whose cursor stays where it is."""
 
     def held() -> Iterable[Conversation]:
-        """Return the conversations of which the peer has to ask for what it has missed."""
+        """Return the conversations of which the peer has to request the missed entries."""
 
     def release(conversation: Conversation) -> None:
         """Move the cursor of *conversation* from now on: the peer has asked for what it missed."""
@@ -203,7 +203,7 @@ class ISession(Interface):
         """Send *reason* and end the session."""
 
     def end_when_idle(why: EndWhy, reason: str) -> None:
-        """As `end`, after what the peer has sent is handled: see `IPeer.end_when_idle`."""
+        """As `end`, after the input of the peer is handled: see `IPeer.end_when_idle`."""
 
     def quit(reason: SafeText) -> None:
         """End the session on the person's request; others are shown *reason*."""

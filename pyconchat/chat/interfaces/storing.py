@@ -48,7 +48,7 @@ class ICommits(Interface):
         """
 
     def settle() -> list[list[Entry] | Repeated | Conflict | NotSaved] | None:
-        """Return what the commit that raised `Unknown` has stored, as `commit`; None if nothing.
+        """Return the results of the commit that raised `Unknown`, as `commit`; None if it failed.
 
         Raises `NotSaved` while that cannot be found out.
         """

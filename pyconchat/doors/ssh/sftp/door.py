@@ -1,7 +1,8 @@
 """SftpDoor: a session of SFTP: its packets, its bounds, and the order of its answers.
 
 Requests are answered one after the other. Waiting requests are bounded: packets that are not taken
-stay in the channel, whose window then runs out. No more is read from the disk than the peer takes."""
+stay in the channel, whose window then runs out. No more is read from the disk than the peer takes.
+"""
 
 from __future__ import annotations
 
