@@ -155,8 +155,9 @@ def test_amendments(person: Join) -> None:
     assert alice.texts() == ["first", "an answer"]
 
 
-def test_questions(person: Join, site: Site) -> None:
+def test_questions(person: Join, user: UserOf) -> None:
     """A command that lacks an argument asks for it in a dialog; a password is hidden."""
+    bob = user("nc", "quincy")
     alice = person("quinn")
     alice.joins("asks")
     alice.says("/topic")
@@ -164,9 +165,12 @@ def test_questions(person: Join, site: Site) -> None:
     dialog = alice.page.locator("#question")
     dialog.get_by_role("textbox").fill("nobody-here")
     dialog.get_by_role("textbox").press("Enter")
-    dialog.get_by_role("textbox").fill("hi")
-    dialog.get_by_role("textbox").press("Enter")
     expect(alice.log.locator(".notice.error")).to_contain_text("nobody-here")
+    alice.says("/msg")
+    for answer in ("quincy", "hi there"):
+        dialog.get_by_role("textbox").fill(answer)
+        dialog.get_by_role("textbox").press("Enter")
+    bob.sees("hi there")
     alice.says("/policy password")
     expect(dialog.locator("#answer")).to_have_attribute("type", "password")
     dialog.locator("#answer").fill("very secret")
