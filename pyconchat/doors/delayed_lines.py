@@ -59,7 +59,7 @@ class DelayedLines(BoundedLineReceiver):
         self._waits_for_journal = False
         self._stale = 0  # bytes of further input that are to be discarded
 
-    # What a subclass has, or does in its own way.
+    # Implemented by the subclasses.
 
     @property
     def unsent(self) -> int:

@@ -45,7 +45,7 @@ _METHODS = (
     *(b"CONNECT ", b"OPTIONS ", b"TRACE ", b"PATCH ", b"PRI "),
 )
 
-# What IRC clients send first; names have no space.
+# The first commands of IRC clients; names have no space.
 _IRC = (b"CAP LS", b"CAP REQ", b"NICK ", b"PASS ", b"USER ")
 
 _TLS_HANDSHAKE = b"\x16\x03"

@@ -100,7 +100,7 @@ class Client:
             raise PeerGone
         return door
 
-    # Who it is.
+    # Its identity.
 
     @property
     def registered(self) -> bool:

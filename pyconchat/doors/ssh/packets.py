@@ -99,7 +99,7 @@ class Packets(SSHServerTransport):
         self._bytes_in = self._bytes_out = 0  # with the current keys
         self._rekey_bytes = rekey_bytes
 
-    # What a subclass does.
+    # Implemented by the subclass.
 
     def logs_in(self) -> bool:
         """Return whether the user authentication is not done yet."""
