@@ -307,6 +307,10 @@ class Chat:
         """Fire when everything that was decided so far is stored and published."""
         return self.journal.settled()
 
+    def when_published(self) -> Deferred[int]:
+        """Fire when everything that was decided so far is published, or lost."""
+        return self.journal.when_published()
+
     def answered(self, key: RequestKey) -> Deferred[int | None]:
         """Fire with the entry number of the request with *key*; None if it was not stored."""
         return self.journal.read_in_order(self.store.request_seq, key)

@@ -138,6 +138,11 @@ class Journal:
 
     def settled(self) -> Deferred[int]:
         done: Deferred[int] = Deferred()
+        self.append(Decision(0), done=done)  # nothing to store; it only takes its turn
+        return done
+
+    def when_published(self) -> Deferred[int]:
+        done: Deferred[int] = Deferred()
         if self._waiting or self._in_doubt:
             self.append(Decision(0), done=done)  # nothing to store; it only takes its turn
         elif self._committing:
@@ -226,7 +231,7 @@ class Journal:
         self._begin_next()
 
     def _fire_settled(self) -> None:
-        """Fire what `settled` has returned, once the batch is published."""
+        """Fire the Deferreds of `when_published`, once the batch is published."""
         settling, self._settling = self._settling, []
         if self._in_doubt:  # the next commit settles first
             for done in settling:

@@ -214,7 +214,7 @@ async def _readable(call: Call) -> Conversation | None:
     None for a private one without entries. Raises `Refused` or `NotSaved`.
     """
     call.require_talk()
-    await call.chat.settled()
+    await call.chat.when_published()
     return await call.conversation()
 
 

@@ -50,7 +50,7 @@ async def list_mentions(call: Call, which: tuple[int, tuple[str, int] | None] | 
     last = (
         None if before is None else (call.services.groups.find(call.actor, before[0]).id, before[1])
     )
-    await call.chat.settled()  # pending messages are published first
+    await call.chat.when_published()  # pending messages are published first
     places = await call.chat.reading.mentions(call.account)
     own = _own(call)
     places = [each for each in places if each[0] in own]

@@ -90,8 +90,6 @@ class Commits:
 
     def commit(self, batch: Sequence[Decision]) -> list[Stored]:
         """As `IStore.commit`. Repeats the batch if another transaction was in its way."""
-        if not any(each.entries or each.writes or each.key for each in batch):
-            return [[] for _ in batch]  # somebody waits for the decisions before it
         pauses = iter(REPEAT_PAUSES)
         while True:
             try:

@@ -363,15 +363,3 @@ def test_a_look_up_is_no_transaction(store: SqlStore) -> None:
 def status_of(connection: Connection) -> int:
     driver: Any = connection.connection.driver_connection
     return int(driver.info.transaction_status)
-
-
-def test_waiting_for_earlier_decisions_is_no_transaction(store: SqlStore, engine: Engine) -> None:
-    """Nothing is written to the disk for it."""
-
-    def number() -> int:
-        with engine.begin() as connection:
-            return int(connection.execute(text("SELECT txid_current()")).scalar_one())
-
-    before = number()
-    assert store.commit([Decision(0), Decision(AT)]) == [[], []]
-    assert number() == before + 1

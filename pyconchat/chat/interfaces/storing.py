@@ -237,7 +237,14 @@ class IJournal(Interface):
         """Call the store's *read* at once, in parallel with commits. Fails with `NotSaved`."""
 
     def settled() -> Deferred[int]:
-        """Fire when everything that was appended so far is stored and published, or lost.
+        """Fire when everything that was appended so far is stored and published.
+
+        Fails with `NotSaved` if nothing can be stored now: the state in memory may have to be
+        undone.
+        """
+
+    def when_published() -> Deferred[int]:
+        """Fire when everything that was appended so far is published, or lost: for readers.
 
         Fires at once if nothing is pending.
         """

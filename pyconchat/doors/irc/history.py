@@ -65,7 +65,7 @@ async def _history(client: Client, what: str, message: Message) -> None:
         raise _Invalid("NEED_MORE_PARAMS", what, "Something is missing.")
     target = message.params[1]
     limit = _limit(what, message.params[count - 1])
-    await client.services.chat.settled()  # includes messages on their way
+    await client.services.chat.when_published()  # includes messages on their way
     conversation = await _conversation(client, what, target)
     if conversation is None:
         client.send(client.output.batch("chathistory", (target,), ()))
@@ -209,7 +209,7 @@ async def _targets(client: Client, message: Message) -> None:
     low, high = sorted(each for each in times if each is not None)
     limit = _limit("TARGETS", message.params[3])
     services, account = client.services, client.account
-    await services.chat.settled()
+    await services.chat.when_published()
     found: list[tuple[int, str]] = []
     for conversation in client.groups():
         client.reads += 1

@@ -52,7 +52,7 @@ async def search(client: Client, message: Message) -> None:
     attributes = tags_in(message.param(0))
     try:
         asked = _asked(attributes)
-        await client.services.chat.settled()
+        await client.services.chat.when_published()
         places = await _places(client, attributes.get("in"))
         found = [each for place in places for each in await _found(client, place, asked)]
     except _Invalid as invalid:

@@ -1,4 +1,4 @@
-"""`settled` of the journal: it waits for what was appended before, and for nothing else."""
+"""`when_published` of the journal: it waits for earlier decisions, and for nothing else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.chat.test_journal import Bench, begin_commit
 
 def settle(bench: Bench) -> None:
     """Note in *happened* when everything is settled."""
-    bench.journal.settled().addCallback(lambda _: bench.happened.append("settled"))
+    bench.journal.when_published().addCallback(lambda _: bench.happened.append("settled"))
 
 
 def test_with_nothing_pending_it_fires_at_once() -> None:
