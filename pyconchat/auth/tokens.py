@@ -41,7 +41,7 @@ class Tokens:
     async def issue(self, account: Account) -> str:
         """Return a new token of *account*; "" for a guest. Raises `Refused` or `NotSaved`.
 
-        It is refused if the tokens of the account have ended meanwhile: it may be newer than that.
+        Refused if the tokens of the account were ended meanwhile: this one may have survived.
         """
         if not account.registered:
             return ""

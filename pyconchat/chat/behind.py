@@ -20,10 +20,10 @@ RETRY_SECONDS = 1.0
 
 
 class Behind:
-    """Reads missing entries: one read at a time, each for all conversations that wait.
+    """Reads missing entries: one read at a time, each for all waiting conversations.
 
     *read* reads the entries after the numbers of conversations; *take* applies them, and
-    returns the conversations of which it could not. *known* returns the number of the newest known
+    returns the conversations of which that failed. *known* returns the number of the newest known
     entry of a conversation, or None if it is not in memory.
     """
 
@@ -55,8 +55,8 @@ class Behind:
     def when_read(self, ids: Collection[int] | None = None) -> Deferred[None]:
         """Fire when everything that was added so far was read.
 
-        Fails with `NotSaved` if the conversations *ids* could not be read, or taken: what is in
-        memory of them is old. None: if any could not be read.
+        Fails with `NotSaved` if the conversations *ids* could not be read or applied, so that their
+        state in memory is old. None: if any could not be read.
         """
         if self._reading and self._missing:
             reading = self._done_later.wait(False)

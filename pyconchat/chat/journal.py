@@ -95,7 +95,7 @@ class Journal:
         self._room = Waiters()
         self._idle = Waiters()
         self._between = Waiters()  # for the end of the current commit
-        self._settling: list[Deferred[int]] = []  # for the batch of the current commit
+        self._readers: list[Deferred[int]] = []  # for the batch of the current commit
 
     @property
     def full(self) -> bool:
@@ -146,7 +146,7 @@ class Journal:
         if self._waiting or self._in_doubt:
             self.append(Decision(0), done=done)  # nothing to store; it only takes its turn
         elif self._committing:
-            self._settling.append(done)
+            self._readers.append(done)
         elif self._publications:
             self._publications.append(_firing([done]))
         else:
@@ -225,19 +225,19 @@ class Journal:
 
     def _commit_done(self, _result: object) -> None:
         self._committing = False
-        if self._settling:
-            self._fire_settled()
+        if self._readers:
+            self._fire_published()
         self._between.fire()
         self._begin_next()
 
-    def _fire_settled(self) -> None:
+    def _fire_published(self) -> None:
         """Fire the Deferreds of `when_published`, once the batch is published."""
-        settling, self._settling = self._settling, []
+        readers, self._readers = self._readers, []
         if self._in_doubt:  # the next commit settles first
-            for done in settling:
+            for done in readers:
                 self.append(Decision(0), done=done)
         else:
-            self.publish(_firing(settling))
+            self.publish(_firing(readers))
 
     def _committed(
         self,
@@ -382,8 +382,8 @@ class Journal:
             self._publishing = False
 
 
-def _firing(settling: Sequence[Deferred[int]]) -> Iterator[int]:
-    """Return the publication that only fires *settling*: all that came before is published."""
-    for done in settling:
+def _firing(readers: Sequence[Deferred[int]]) -> Iterator[int]:
+    """Return the publication that only fires *readers*: all earlier ones have ended."""
+    for done in readers:
         done.callback(0)
     yield from ()

@@ -210,7 +210,7 @@ class Leases:
     async def _end_nodes(self, ended: Online) -> None:
         """End the memberships of guests at nodes whose leases have *ended*, and remove the nodes.
 
-        What could not be stored is repeated: the nodes are still in the store at the next renewal.
+        After a failure it is repeated: the nodes are still in the store at the next renewal.
         """
         try:
             left: list[tuple[Key, GroupConversation]] = []
@@ -222,9 +222,9 @@ class Leases:
             ):
                 await self._threads.write(self._nodes.remove, list(ended.counts))
         except NotSaved as problem:
-            self._log.warn("what a dead node has left is not ended yet: {problem}", problem=problem)
+            self._log.warn("guests of a dead node are not ended yet: {problem}", problem=problem)
         except Exception:
-            self._log.failure("what a dead node has left is not ended yet")
+            self._log.failure("guests of a dead node are not ended yet")
         finally:
             self._ending = False
 

@@ -130,7 +130,7 @@ class Account:
 
     @property
     def proof(self) -> tuple[str, int]:
-        """Return what a login with the password rests on.
+        """Return the state of the account that a login with the password proves.
 
         It changes with the password, and when the owner ends all sessions.
         """

@@ -77,7 +77,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Room(Protocol):
-    """What the rules need of a message's conversation: implemented by `Group` and `Direct`."""
+    """The conversation of a message, as the rules use it: a `Group` or a `Direct`."""
 
     @property
     def members(self) -> Container[Key]:

@@ -188,7 +188,7 @@ class NodeRecord(msgspec.Struct, frozen=True):
 class OnlineRecord(msgspec.Struct, frozen=True):
     """Somebody who has *sessions* sessions at *node*; *party* is `Account.party`.
 
-    *away* is the text of who is away at that node since *away_at* (milliseconds since the epoch);
+    *away* is the away text at that node, set at *away_at* (milliseconds since the epoch);
     else None. The row of a guest ends with their session.
     """
 

@@ -26,8 +26,8 @@ _EXISTS = or_(
 _IN_ARRAY = text("id = ANY(CAST(:ids AS integer[]))")
 
 
-# The transactions that have ended when the snapshot was taken, and those that have begun by then.
-# What was not committed has a number from the first one on, which is rounded down as `changed` is.
+# The first transaction that had not ended when the snapshot was taken, and the first that had not
+# begun. Uncommitted changes have numbers from the former on, which is rounded down as `changed` is.
 _SNAPSHOT = text(
     "SELECT txid_snapshot_xmin(now) & -1024, txid_snapshot_xmax(now)"
     " FROM txid_current_snapshot() AS now"

@@ -345,7 +345,8 @@ tokens = Table(
 )
 
 # The servers that share this database (nodes). lease: when it expires (milliseconds since the
-# epoch, by the database's clock). incarnation: a random number for each run.
+# epoch, by the database's clock). incarnation: a random number for each run; if it is negative, the
+# lease has ended, and it is the id of the node that has claimed this one.
 nodes = Table(
     "nodes",
     metadata,

@@ -40,7 +40,7 @@ class World:
 
     @property
     def asked(self) -> list[dict[int, int]]:
-        """What was asked of the store."""
+        """The reads of the store."""
         return [missing for missing, _ in self.reads]
 
     def answers(self) -> None:
@@ -70,7 +70,7 @@ def test_one_read_for_all_that_wait(world: World) -> None:
 
 
 def test_a_failed_read_is_repeated_from_the_first_entry(world: World) -> None:
-    """Even if what was asked for meanwhile begins later."""
+    """Even if a later request begins at a later entry."""
     world.behind.add(1, 10)
     world.behind.add(1, 12)
     world.behind.add(2, 5)

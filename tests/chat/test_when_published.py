@@ -23,7 +23,7 @@ def test_with_nothing_pending_it_fires_at_once() -> None:
 
 
 def test_it_waits_for_the_decisions_that_wait() -> None:
-    """Those that gather, and those that wait for the end of the current commit."""
+    """Decisions of the next batch, and decisions that wait for the end of the current commit."""
     bench = Bench()
     begin_commit(bench, "a")
     bench.append("b")
@@ -50,7 +50,7 @@ def test_during_a_commit_it_waits_for_its_publication_only() -> None:
 
 
 def test_during_a_publication_it_waits_for_its_end() -> None:
-    """It fires when all readers have what was stored."""
+    """It fires when all readers have the stored entries."""
     bench = Bench()
     bench.pieces = 3
     begin_commit(bench, "a")
@@ -65,7 +65,7 @@ def test_during_a_publication_it_waits_for_its_end() -> None:
 
 
 def test_it_fires_after_a_commit_that_fails() -> None:
-    """What was lost is not waited for, nor what depends on it."""
+    """It does not wait for lost decisions, nor for dependent ones."""
     bench = Bench()
     bench.result = NotSaved("the disk is full")
     begin_commit(bench, "a")
@@ -76,7 +76,7 @@ def test_it_fires_after_a_commit_that_fails() -> None:
 
 
 def test_a_commit_in_doubt_is_settled_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What may have been stored is not settled before the store has said so."""
+    """Decisions in doubt are settled by the store first."""
     bench = Bench()
 
     def settle_store(_: Bench) -> None:

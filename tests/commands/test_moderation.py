@@ -124,7 +124,7 @@ def test_quiet_until_off(moderated: Tea) -> None:
     "typed", ["/me", "/edit", "/edit {seq}", "/reply", "/reply {seq}", "/react {seq}", "/send"]
 )
 def test_quiet_members_are_not_asked(moderated: Tea, typed: str) -> None:
-    """What they may not say is refused before its text is asked for."""
+    """Their messages are refused before the question for the text."""
     moderated.carol.types("hi")
     seq = len(moderated.carol.log())
     moderated.bob.types("/quiet carol")

@@ -159,7 +159,7 @@ def test_a_node_that_was_removed(one: SqlStore, two: SqlStore) -> None:
 def test_a_dead_node_belongs_to_one_other(
     one: SqlStore, two: SqlStore, opened: Callable[[], SqlStore]
 ) -> None:
-    """Who has claimed it ends what it has left; if that one dies, too, another one does both."""
+    """The claimer ends its guests; if the claimer dies, too, another node claims both."""
     three = opened()
     dead = three.nodes.begin("three")
     three.nodes.set_online([here(GUS.name, 1, GUEST)])
@@ -321,7 +321,7 @@ def test_heads(one: SqlStore, two: SqlStore) -> None:
 
 
 def test_changes(one: SqlStore, two: SqlStore) -> None:
-    """What was stored after an answer is in the next one; more may be."""
+    """Changes after an answer are in the next one, which may have more."""
     create(one, 2)
     start, nothing = two.nodes.changes(None)
     assert nothing == []

@@ -89,7 +89,7 @@ def test_a_browser_that_logs_in_while_the_password_is_changed(tmp_path: Path) ->
 
 
 def test_two_devices_that_change_the_password(tmp_path: Path) -> None:
-    """One of them does, and stays; the other one is told, and does not take the account over."""
+    """One of them does, and stays; the other one is refused, and does not get the account."""
     for steps in range(MAX_STEPS):
         stepped = stepped_at(tmp_path / str(steps))
         first, second = alice_at(stepped), alice_at(stepped)

@@ -61,7 +61,7 @@ def test_guests_of_a_killed_node_although_an_answer_of_the_store_is_lost(
 def test_the_groups_of_a_guest_of_a_killed_node_that_cannot_be_read(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is forgotten: the next renewal ends what the guest has left."""
+    """The next renewal ends the memberships of the guest."""
     cluster.group_of_two()
     cluster.person(1, "gus").types("/join tea")
     cluster.settle()
@@ -237,7 +237,7 @@ def test_the_guests_of_a_node_that_stops_are_gone(cluster: Cluster) -> None:
     session.end_when_idle(EndWhy.STOPPING, "Connect again.")
     cluster.settle(1)
     assert gus.wire.closed
-    # That the guest is offline may come later, when nobody shares a group with them any more.
+    # The notice that the guest is offline may come later: nobody shares a group with them then.
     assert alice.sees().endswith("* gus has left the chat (disconnected).\n")
     assert bob.sees() == "* gus has left the chat (disconnected).\n"
     chat = cluster.nodes[0].chat

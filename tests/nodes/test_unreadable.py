@@ -1,4 +1,4 @@
-"""A node that cannot read what others have stored refuses what depends on it."""
+"""A node that cannot read the entries of others refuses commands that depend on them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Break = Callable[[], None]
 
 @pytest.fixture
 def unreadable(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Break:
-    """Return a function after which the second node hears nothing, and can read no entries."""
+    """Return a function after which the second node receives nothing, and can read no entries."""
 
     def fail(*_: object) -> None:
         raise NotSaved("the database is away")
@@ -42,7 +42,7 @@ def test_who_was_banned_does_not_log_in(cluster: Cluster, unreadable: Break) -> 
 def test_a_group_is_not_missing(
     cluster: Cluster, unreadable: Break, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever asks for it is to try again, and then finds it."""
+    """A request for it is refused for now; repeated, it finds the group."""
     bob = cluster.person(1, "bob", "password")
     unreadable()
     cluster.person(0, "alice", "password").types("/create tea open")

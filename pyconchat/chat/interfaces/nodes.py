@@ -37,8 +37,8 @@ class INodeStore(Interface):
     def begin(name: str) -> int:
         """Take the lease of the node *name*, with a new incarnation; return the node's id.
 
-        This comes before the first commit. It removes who was online at the node's earlier run,
-        whose guests the start ends. Raises `BadStore` if a living node has that name.
+        Called before the first commit. Removes the online records of the node's earlier run; the
+        start ends its guests. Raises `BadStore` if a living node has that name.
         """
 
     def renew() -> list[NodeRecord]:
@@ -48,18 +48,18 @@ class INodeStore(Interface):
         """
 
     def expire() -> Online:
-        """Claim the other nodes whose leases have ended; return who was online there.
+        """Claim the other nodes whose leases have ended; return the users who were online there.
 
-        They find their leases lost. Until `remove`, each call returns the nodes that this one has
-        claimed: the caller may have failed, or the answer may be lost. No other node gets them
-        while this one lives. The counts are 0.
+        The claimed nodes lose their leases. Until `remove`, each call returns them again, because
+        the caller may have failed, or the answer may be lost. No other node can claim them while
+        this one lives. The counts are 0.
         """
 
     def remove(ids: Collection[int]) -> None:
-        """Remove nodes that `expire` has returned, and who was online there: all of it is ended."""
+        """Remove claimed nodes with their online records, after their guests have been ended."""
 
     def end() -> None:
-        """Remove the own node, and who is online there."""
+        """Remove the own node, with its online records."""
 
     def set_online(changes: Sequence[OnlineRecord]) -> int:
         """Store the numbers of sessions at this node, whatever node the records have.

@@ -1,4 +1,4 @@
-"""Other nodes find the conversations that have changed; who is away is stored with who is online.
+"""Other nodes find changed conversations; away texts are stored with the online users.
 
 `changed` is the number of the transaction that has moved the head, rounded down to a multiple of
 1024: within one such step, further updates of a conversation leave its indexes as they are.
