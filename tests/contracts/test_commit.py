@@ -326,7 +326,8 @@ def test_connections_that_the_database_has_ended(postgresql_url: str) -> None:
     other = create_engine(make_url(postgresql_url).set(drivername="postgresql+psycopg"))
     with other.connect() as connection:
         mine = "datname = current_database() AND pid <> pg_backend_pid()"
-        end = text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {mine}")
+        # With a timeout, in ms, it waits until they have ended.
+        end = text(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {mine}")
         assert len(connection.execute(end).all()) == 2, "one that writes and one that reads"
     other.dispose()
     assert commit(store, say(2, "hello"))[0][0].seq == 2
