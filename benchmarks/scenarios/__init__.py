@@ -7,6 +7,7 @@ from collections.abc import Callable
 from benchmarks.options import Options
 from benchmarks.report import Result
 from benchmarks.scenarios.client import client
+from benchmarks.scenarios.doors import doors
 from benchmarks.scenarios.fanout import fanout
 from benchmarks.scenarios.files import files
 from benchmarks.scenarios.history import history
@@ -44,6 +45,7 @@ SCENARIOS: dict[str, Callable[[Options], list[Result]]] = {
         web,
         ssh,
         irc,
+        doors,
         nodes,
     )
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import shutil
 import subprocess
 import threading
@@ -14,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks import proc
+from benchmarks.discarding import Discarding
 from benchmarks.options import Failed, Options
 from benchmarks.programs import PeakMemory, Program
 from benchmarks.report import Result, percentile
@@ -87,11 +87,10 @@ def _measure_messages(
     """Measure the server while one client types, and the others only read."""
     typist, *others = clients
     stopped = threading.Event()
-    reader = threading.Thread(target=_discard, args=(others, stopped))
     with closing(Program(server.port, "speaker")) as speaker:
         speaker.ask(line="/join tea")
         said = threading.Thread(target=_say, args=(speaker, stopped))
-        reader.start()
+        discarding = Discarding(each.socket for each in others)
         said.start()
         time.sleep(1)
         start = proc.read(server.pid)
@@ -105,7 +104,7 @@ def _measure_messages(
         usage = proc.usage_between(start, proc.read(server.pid))
         stopped.set()
         said.join()
-        reader.join()
+        discarding.stop()
     latencies.sort()
     result.add("processor use of the server", "% of a core", usage.server * 100, maximum=10)
     result.add("key to echo p50", "ms", percentile(latencies, 0.5))
@@ -120,17 +119,6 @@ def _say(speaker: Program, stopped: threading.Event) -> None:
         speaker.ask(group="tea", text="how are you all today? I have a question about the garden")
         due += 1 / MESSAGES_PER_SECOND
         time.sleep(max(0.0, due - time.perf_counter()))
-
-
-def _discard(clients: list[SshClient], stopped: threading.Event) -> None:
-    """Read what arrives, without decrypting it."""
-    with closing(select.epoll()) as epoll:
-        sockets = {each.socket.fileno(): each.socket for each in clients}
-        for descriptor in sockets:
-            epoll.register(descriptor, select.EPOLLIN)
-        while not stopped.is_set():
-            for descriptor, _ in epoll.poll(0.1):
-                sockets[descriptor].recv(1 << 20)
 
 
 def _measure_files(result: Result, server: Server, port: int, key: Any, name: str) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import select
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
+from benchmarks.discarding import Discarding
 from benchmarks.load import Load, LoadedGroup
 from benchmarks.options import Failed, Options
 from benchmarks.proc import resident_bytes
@@ -136,7 +135,7 @@ def _fan_out(
         for each in programs:
             each.ask(line=f"/join {GROUP}")
         users.drain(0.5)
-        discarding = _Discarding([each.connection for each in programs])
+        discarding = Discarding([each.connection for each in programs])
         load = Load(users, [LoadedGroup(GROUP, 2, ["s0"], "m0")], IN_FLIGHT, options.seed)
         sample = load.run(ports.server.pid, WARM_UP, options.seconds)
         ports.server.stop()
@@ -146,34 +145,6 @@ def _fan_out(
     result.add(f"to {listeners}", "lines/s", lines / seconds)
     result.add(f"server's time per line to {listeners}", "us", cost, maximum=most)
     return cost
-
-
-class _Discarding:
-    """Reads what comes on *connections*, in a thread."""
-
-    def __init__(self, connections: Sequence[socket.socket]) -> None:
-        self._connections = {each.fileno(): each for each in connections}
-        self._epoll = select.epoll()
-        for each in connections:
-            each.setblocking(False)
-            self._epoll.register(each, select.EPOLLIN)
-        self._stopped = False
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop reading, and close the connections."""
-        self._stopped = True
-        self._thread.join()
-        for each in self._connections.values():
-            each.close()
-
-    def _read(self) -> None:
-        buffer = bytearray(BLOCK_BYTES)
-        while not self._stopped:
-            for descriptor, _ in self._epoll.poll(0.1):
-                if not self._connections[descriptor].recv_into(buffer):
-                    self._epoll.unregister(descriptor)
 
 
 def _upload(options: Options, result: Result) -> None:
