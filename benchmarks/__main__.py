@@ -87,6 +87,12 @@ def _parser() -> argparse.ArgumentParser:
         default=defaults.postgres,
         help="a database for nodes and search; everything in it is deleted [none]",
     )
+    parser.add_argument(
+        "--bus",
+        metavar="URL",
+        default=defaults.bus,
+        help="the Redis server between the nodes, in nodes [PostgreSQL's NOTIFY]",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="the JSON file to write")
     return parser
 

@@ -33,3 +33,4 @@ class Options:
     seed: int = 1
     reference: str = ""
     postgres: str = ""
+    bus: str = ""

@@ -1,7 +1,8 @@
 """`nodes`: one node against two, by delivered lines per second of the nodes' processor time.
 
-All nodes share the server's core with PostgreSQL. Two nodes are measured with twice the members and
-twice the messages in flight, half of them at each node, and with the load of one node.
+All nodes share the server's core with PostgreSQL; a Redis server, if it is the bus, has none of its
+own. Two nodes are measured with twice the members and twice the messages in flight, half of them at
+each node, and with the load of one node.
 """
 
 from __future__ import annotations
@@ -123,6 +124,8 @@ def _running(options: Options, count: int) -> Iterator[list[Server]]:
             )
             folder = Path(name).resolve()
             settings = f'[node]\nname = "node{number}"\n'
+            if options.bus and count > 1:
+                settings += f'[bus]\nurl = "{options.bus}"\n'
             server = Server(folder, folder / "state", options.durability, settings)
             server.use_store(options.postgres)
             stack.callback(server.stop)
