@@ -91,7 +91,7 @@ class Chat:
             self.statistics,
             lambda *ending: self.registry.end_sessions(*ending),
         )
-        recovery = Recovery(
+        self._recovery = recovery = Recovery(
             self.memory, store, reactor, lambda group: self.registry.end_absent(group)
         )
         self.nodes: Nodes | None = None
@@ -310,6 +310,14 @@ class Chat:
     def when_published(self) -> Deferred[int]:
         """Fire when everything that was decided so far is published, or lost."""
         return self.journal.when_published()
+
+    @property
+    def recovering(self) -> bool:
+        """Return whether a decision that was lost is still to be undone.
+
+        Until then, a request may be refused because of it.
+        """
+        return self._recovery.running
 
     def answered(self, key: RequestKey) -> Deferred[int | None]:
         """Fire with the entry number of the request with *key*; None if it was not stored."""

@@ -21,7 +21,7 @@ from pyconchat.domain.events import (
 )
 from pyconchat.domain.lookalikes import Lookalikes
 from pyconchat.domain.names import COMMAND_WORDS, Key, Name, fold, group_number
-from pyconchat.domain.refusals import looks_like
+from pyconchat.domain.refusals import looks_like, not_saved
 from pyconchat.domain.rights import Actor
 from pyconchat.domain.similar import close_names
 
@@ -84,13 +84,21 @@ class GroupDirectory:
         return [self._by_name[Key(key)] for key in found]
 
     def require_free(self, name: Name) -> None:
-        """Raise `Refused` if a group has that name or number, or one that looks like it."""
+        """Raise `Refused` if a group has that name or number, or one that looks like it.
+
+        Of a group that is stale, it is not known whether it exists.
+        """
         conversation = self.get(name)
         if conversation is not None:
+            if conversation.stale:
+                raise not_saved()
             # As it was typed: a number must not tell the name of a group that is listed to few.
             raise Refused(Code.EXISTS, "There is a group {name} already: /join {name}.", name=name)
         other = self._lookalikes.find(name) or _command_words.find(name)
         if other is not None and group_number(name) is None:
+            conversation = self.get(other)
+            if conversation is not None and conversation.stale:
+                raise not_saved()
             raise looks_like(name, other)
 
     def free_number(self, name: str) -> int:

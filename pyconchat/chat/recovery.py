@@ -44,6 +44,12 @@ class Recovery:
         self._store = store
         self._reactor = reactor
         self._restored = restored
+        self._reads = 0  # that have not succeeded yet
+
+    @property
+    def running(self) -> bool:
+        """Return whether anything in memory may differ from what is stored."""
+        return self._reads > 0
 
     def recover(self, journal: IJournal, decisions: Sequence[PendingDecision]) -> None:
         """Undo *decisions*, which were not stored, and refuse them.
@@ -58,6 +64,7 @@ class Recovery:
                 pending.not_saved()
         retries = [pending.retry for pending in decisions if pending.retry is not None]
         if stale or retries:
+            self._reads += 1
             self._read_again(journal, stale, retries)
 
     def _mark_stale(self, decision: Decision, stale: dict[int, Conversation]) -> None:
@@ -94,6 +101,7 @@ class Recovery:
                 if isinstance(conversation, GroupConversation):
                     self._restore(conversation, groups.get(id))
                 conversation.stale = False
+            self._reads -= 1
             for retry in retries:
                 retry()
 

@@ -118,8 +118,11 @@ class Requests:
     async def _earlier_answer(self, key: RequestKey | None, refused: Refused) -> Reply:
         """Return the answer to an earlier request with *key*; raise *refused* if there is none.
 
-        A repeated request may be refused only because it was executed before.
+        A repeated request may be refused only because it was executed before, or because it was
+        not stored then and is not undone yet. The second raises `Refused` as not saved.
         """
+        if key is not None and self._chat.recovering and refused.code is not Code.UNKNOWN:
+            refused = not_saved()
         try:
             seq = None if key is None else await self._earlier(key)
         except NotSaved:

@@ -231,6 +231,23 @@ def test_a_group_that_is_not_saved(visit: Visit, disk: FullDisk, chat: Chat) -> 
     assert bob.sees()[-1] == "alice: hello"
 
 
+def test_a_stale_group_that_may_not_exist(
+    visit: Visit, disk: FullDisk, clock: Clock, chat: Chat
+) -> None:
+    """Nobody is told that its name, or one that looks like it, is taken."""
+    alice, bob = visit("alice"), visit("bob")
+    disk.full = disk.unreadable = True
+    assert alice.types("/create tool open") == [NOT_SAVED]
+    disk.full = False
+    for name in ("tool", "TOOL", "too1"):
+        assert bob.types(f"/create {name} open") == [NOT_SAVED], name
+    assert chat.recovering
+    disk.unreadable = False
+    clock.advance(RETRY_SECONDS)
+    assert not chat.recovering
+    assert "* You are in tool" in "".join(bob.types("/create tool open"))
+
+
 def test_the_end_of_a_group_that_is_not_saved(visit: Visit, disk: FullDisk, chat: Chat) -> None:
     """The group keeps its name and its number."""
     alice, bob = visit("alice", "", "yes"), visit("bob")

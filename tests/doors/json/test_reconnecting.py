@@ -6,12 +6,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
+from pyconchat.chat.recovery import RETRY_SECONDS
+from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.events import (
     Action,
     Entry,
@@ -256,6 +259,32 @@ def test_a_request_with_a_repeated_key_is_executed_once(keyed: MemoryServer, wha
     keyed.restart()
     again = keyed.program("alice", "password a")
     assert again.does(**fields, key="k")["seq"] == seq
+    assert count_entries(keyed) == count
+
+
+@pytest.mark.parametrize("what", KEYED)
+def test_a_request_that_was_lost_and_is_not_undone_yet(
+    keyed: MemoryServer, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Repeated, it is executed or not saved again. It is never refused because of itself."""
+    fields, _ = KEYED[what]
+    alice = keyed.program("alice", "password a")
+
+    def fail(_argument: object) -> NoReturn:
+        raise NotSaved("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(keyed.store, "commit", fail)
+        broken.setattr(keyed.store, "state", fail)
+        assert alice.asks(**fields, key="k")["code"] == "not-saved"
+        broken.undo()
+        broken.setattr(keyed.store, "state", fail)
+        answer = alice.asks(**fields, key="k")
+        assert answer["ok"] or answer["code"] == "not-saved", answer
+    keyed.waits(RETRY_SECONDS)
+    assert alice.asks(**fields, key="k")["ok"]
+    count = count_entries(keyed)
+    assert alice.asks(**fields, key="k")["ok"]
     assert count_entries(keyed) == count
 
 
