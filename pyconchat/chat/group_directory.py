@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
+from heapq import merge
 
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.domain.errors import Code, Refused
@@ -17,6 +19,8 @@ from pyconchat.domain.events import (
     MemberJoined,
     MemberKicked,
     MemberLeft,
+    Policy,
+    PolicyChanged,
     RequestWithdrawn,
 )
 from pyconchat.domain.lookalikes import Lookalikes
@@ -40,6 +44,8 @@ class GroupDirectory:
         self._highest = 0
         self._by_name: dict[Key, GroupConversation] = {}
         self._by_number: dict[int, GroupConversation] = {}
+        self._numbers: list[int] = []  # in order
+        self._public: list[int] = []  # the same, without groups that take only invited people
         self._lookalikes = Lookalikes()
         self._letters: dict[str, None] = {}  # of all names, up to MAX_LETTERS
         self._connected: dict[Key, dict[GroupConversation, None]] = {}
@@ -55,7 +61,28 @@ class GroupDirectory:
 
     def __iter__(self) -> Iterator[GroupConversation]:
         """Yield the conversations of all groups, by number."""
-        return iter([each for _, each in sorted(self._by_number.items())])
+        return map(self._by_number.__getitem__, self._numbers.copy())
+
+    def listed_to(self, by: Actor) -> Iterator[GroupConversation]:
+        """Yield the groups that are listed to *by*, by number, until a group is added or removed.
+
+        Its time does not depend on the number of the other groups.
+        """
+        if by.operator:
+            return iter(self)
+        return map(self._by_number.__getitem__, merge(self._public, self._hidden_from_others(by)))
+
+    def count_listed_to(self, by: Actor) -> int:
+        """Return the count of `listed_to`."""
+        if by.operator:
+            return len(self)
+        return len(self._public) + len(self._hidden_from_others(by))
+
+    def _hidden_from_others(self, by: Actor) -> list[int]:
+        """Return the numbers of the groups that are listed to *by*, but not to everybody."""
+        connected = self.connected_with(fold(by.name))
+        numbers = [each.group.number for each in connected if each.group.policy is Policy.INVITE]
+        return sorted(numbers)
 
     def get(self, name: str) -> GroupConversation | None:
         """Return the group of that name or number, or None."""
@@ -117,7 +144,10 @@ class GroupDirectory:
         self._by_name[fold(group.name)] = conversation
         if len(self._letters) < MAX_LETTERS:
             self._letters |= dict.fromkeys(fold(group.name))
+        if group.number not in self._by_number:
+            insort(self._numbers, group.number)
         self._by_number[group.number] = conversation
+        self._publish(group.number, group.policy is not Policy.INVITE)
         self._lookalikes.add(group.name)
         for key in (*group.members, *group.requests, *group.invitations):
             self._connect(key, conversation)
@@ -129,6 +159,8 @@ class GroupDirectory:
             self._disconnect(key, conversation)
         if self._by_number.get(group.number) is conversation:
             del self._by_number[group.number]
+            del self._numbers[bisect_left(self._numbers, group.number)]
+            self._publish(group.number, False)
         if self._by_name.get(fold(group.name)) is conversation:
             del self._by_name[fold(group.name)]
             self._lookalikes.remove(group.name)
@@ -144,8 +176,20 @@ class GroupDirectory:
                 self._disconnect_unless_known(fold(name), conversation)
             case RequestWithdrawn(name=name) | JoinRejected(name=name) | InvitationEnded(name=name):
                 self._disconnect_unless_known(fold(name), conversation)
+            case PolicyChanged(policy=policy):
+                if self._by_number.get(conversation.group.number) is conversation:
+                    self._publish(conversation.group.number, policy is not Policy.INVITE)
             case _:
                 pass
+
+    def _publish(self, number: int, public: bool) -> None:
+        """Have the group *number* among those that are listed to everybody, or no longer."""
+        place = bisect_left(self._public, number)
+        if public is not (self._public[place : place + 1] == [number]):
+            if public:
+                self._public.insert(place, number)
+            else:
+                del self._public[place]
 
     def _connect(self, key: Key, conversation: GroupConversation) -> None:
         self._connected.setdefault(key, {})[conversation] = None

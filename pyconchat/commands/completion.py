@@ -44,13 +44,8 @@ def completions(before: str, session: ISession, services: Services) -> tuple[str
 
 def _groups(session: ISession, services: Services) -> list[str]:
     """Return the names of the groups that are listed to the session's account."""
-    listed: list[str] = []
-    for conversation in services.groups:
-        if len(listed) == MAX_OFFERED:
-            break
-        if conversation.group.lists_to(session.actor):
-            listed.append(conversation.group.name)
-    return listed
+    listed = services.groups.listed_to(session.actor)
+    return [each.group.name for each in islice(listed, MAX_OFFERED)]
 
 
 def _people(session: ISession) -> list[str]:

@@ -113,9 +113,8 @@ async def list_groups(call: Call, listing: Listing | None) -> Reply:
     listing = listing or Listing()
     stored = [
         each
-        for each in call.services.groups
+        for each in call.services.groups.listed_to(call.actor)
         if each.published  # a group that is not stored yet may never be
-        and each.group.lists_to(call.actor)
         and listing.wants(each.group.name)
     ]
     found = page(

@@ -315,6 +315,7 @@ class Machine(RuleBasedStateMachine):
         before = {id: dict(log.since) for id, log in self.logs.items()}
         new = self.read_logs()
         self.check_groups(new)
+        self.check_listed_groups()
         self.check_bans(new)
         for session in list(self.sessions):
             self.check_output(session, before, new)
@@ -350,6 +351,16 @@ class Machine(RuleBasedStateMachine):
             folded = self.logs[id].group
             assert folded.closed == (not folded.members), "a group closes with its last member"
             assert (stored.state, stored.version) == (folded.state, folded.version)
+
+    def check_listed_groups(self) -> None:
+        """The groups that are listed to somebody are found without looking at the others."""
+        groups = self.server.chat.groups
+        for session in self.sessions:
+            account = self.server.chat.accounts.get(session.name)
+            if account is not None:
+                listed = [each for each in groups if each.group.lists_to(account.actor)]
+                assert list(groups.listed_to(account.actor)) == listed
+                assert groups.count_listed_to(account.actor) == len(listed)
 
     def check_bans(self, new: dict[int, list[Entry]]) -> None:
         """A person who is banned from the server has no session and makes no requests."""

@@ -194,8 +194,8 @@ async def list_(client: Client, message: Message) -> None:
     client.reply("321", "Channel", "Users  Name")
     found = [
         each
-        for each in client.services.groups
-        if each.published > 0 and each.group.lists_to(client.actor) and wanted(each.group)
+        for each in client.services.groups.listed_to(client.actor)
+        if each.published > 0 and wanted(each.group)
     ]
     await send_paged(client, (_list_line(client, each.group) for each in found))
     client.reply("323", "End of LIST.")

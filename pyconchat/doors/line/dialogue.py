@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import cast
 
 from twisted.cred.credentials import ICredentials
@@ -306,16 +307,18 @@ class LoginDialogue:
 
         Those of which they are a member come first.
         """
-        listed = [each.group for each in self._services.groups if each.group.lists_to(actor)]
-        if not listed:
+        groups, key = self._services.groups, fold(actor.name)
+        own = groups.memberships(key)
+        first = sorted(own, key=lambda each: each.group.number)[:MAX_GROUPS_NAMED]
+        others = (each for each in groups.listed_to(actor) if key not in each.group.members)
+        first += islice(others, MAX_GROUPS_NAMED - len(first))
+        if not first:
             return "There is no group yet: a name creates one, Enter goes on without."
-        key = fold(actor.name)
-        listed.sort(key=lambda group: key not in group.members)
         named = ", ".join(
             f"{group.number} {group.name}"
             f" ({'member' if key in group.members else _HOW_TO_ENTER[group.policy]})"
-            for group in listed[:MAX_GROUPS_NAMED]
+            for group in (each.group for each in first)
         )
-        more = len(listed) - MAX_GROUPS_NAMED
+        more = groups.count_listed_to(actor) - len(first)
         rest = f" and {more} more (/groups)" if more > 0 else ""
         return f"Groups: {named}{rest}. Which one? Its name or number, a new name, or Enter."
