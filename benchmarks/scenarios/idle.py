@@ -1,4 +1,4 @@
-"""`idle`: the memory of idle sessions."""
+"""`idle`: the memory and the processor use of idle sessions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,16 @@ SECONDS_PER_LOGIN = 0.02
 """For the timeout of all logins, in addition to a minute."""
 
 MAX_IDLE_USAGE = 0.01
-"""Maximum processor use, as a share of a core, of an idle server."""
+"""Maximum processor use, as a share of a core, of a server that has nothing left to do."""
+
+REST_SECONDS = 12.0
+"""Seconds after which the doors of silent sessions rest."""
+
+WATCHED_SECONDS = 30.0
+"""Seconds in which the processor use of idle sessions is measured."""
+
+MAX_USAGE = 0.3
+"""The target for the processor use of 10,000 idle sessions, in % of a core."""
 
 
 def idle(options: Options) -> list[Result]:
@@ -71,12 +80,23 @@ def _measure(options: Options, where: str, login: Callable[[str, int], Login]) -
                 seconds = time.perf_counter() - began
                 _wait_until_idle(server.pid)
                 after = proc.resident_bytes(server.pid)
+                usage = _idle_usage(users, server.pid)
                 server.stop()
         per_session = (after - before) / options.sessions / 1024
         result.add("memory without sessions", "MiB", before / 2**20, maximum=MAX_FRESH_MIB)
         result.add("memory of a session", "KiB", per_session, maximum=MAX_SESSION_KIB)
+        result.add("processor use", "% of a core", usage, maximum=MAX_USAGE)
         result.add("logins", "per second", options.sessions / seconds)
     return result
+
+
+def _idle_usage(users: Users, pid: int) -> float:
+    """Return the server's processor use while nobody does anything, in % of a core."""
+    time.sleep(REST_SECONDS)
+    users.drain(1.0)
+    before = proc.cpu_seconds(pid)
+    time.sleep(WATCHED_SECONDS)
+    return (proc.cpu_seconds(pid) - before) / WATCHED_SECONDS * 100
 
 
 def _numbered(count: int) -> list[tuple[str, int]]:
