@@ -98,7 +98,7 @@ async def claim(call: Call, code: str) -> Reply:
         if refused.code is Code.WRONG_PASSWORD:
             throttle.wrong(network, "the claim code")
         raise
-    return Done(SafeText("At the front desk, /kick, /ban, /unban and /bans are the server's."))
+    return call.done("At the front desk, /kick, /ban, /unban and /bans are the server's.")
 
 
 async def operator(call: Call, name: Name, on: bool | None) -> None:

@@ -14,7 +14,8 @@ from pyconchat.domain.decisions import RequestKey
 from pyconchat.domain.errors import ASK_PASSWORD_AGAIN, Code, Refused
 from pyconchat.domain.events import AnyEvent, GroupEvent, ServerEvent
 from pyconchat.domain.group import Actor, Group
-from pyconchat.domain.replies import Reply
+from pyconchat.domain.replies import Done, Reply
+from pyconchat.domain.text import SafeText
 
 __all__ = ["Call", "Cancelled"]
 
@@ -158,6 +159,15 @@ class Call:
         texts = (getattr(each, name, "") for each in events for name in ("reason", "note", "topic"))
         self.services.rates.charge(self.account, sum(len(text.encode()) for text in texts))
         return events
+
+    def done(self, sentence: str, **fields: object) -> Done:
+        """Return the reply *sentence*, with its commands as the caller's client sends them.
+
+        As for `Refused`, only *sentence* names commands, and the *fields* in it are safe.
+        """
+        translator = self.session.translator
+        typed = sentence if translator is None else translator.typed(sentence)
+        return Done(SafeText(typed.format(**fields)))
 
     async def ask(self, prompt: str, secret: bool = False) -> str:
         """Ask a question and return the answer.

@@ -92,7 +92,7 @@ async def ignore(call: Call, name: Name | None) -> Reply:
         raise Refused(Code.UNCHANGED, "You ignore {name} already.", name=name)
     call.chat.bounds.check_ignores(call.account, fold(name))
     await call.services.registration.ignore(call.account, name, True)
-    return Done(SafeText(f"You no longer see what {name} says; /unignore {name} ends that."))
+    return call.done("You no longer see what {name} says; /unignore {name} ends that.", name=name)
 
 
 async def unignore(call: Call, name: Name) -> Reply:

@@ -78,7 +78,7 @@ async def away(call: Call, text: SafeText | None) -> Reply:
     account, absences = call.account, call.services.registry.absences
     if text is not None:
         absences.set(account, text)
-        return Done(SafeText("You are away until /away alone, or your next message."))
+        return call.done("You are away until /away alone, or your next message.")
     if account.absence is None:
         raise Refused(Code.UNCHANGED, "You are not away; /away TEXT says that you are, and why.")
     absences.set(account, None)

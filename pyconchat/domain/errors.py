@@ -80,12 +80,15 @@ class Refused(Exception):
     """The server refuses a request; nothing has changed.
 
     The sentence says what is wrong and what to do. The *fields* in it must be safe for a
-    terminal: valid names, numbers, or `SafeText`.
+    terminal: valid names, numbers, or `SafeText`. Only the *template* names commands, so that a
+    door can write them as its clients type them.
     """
 
-    def __init__(self, code: Code, sentence: str, **fields: object) -> None:
+    def __init__(self, code: Code, template: str, **fields: object) -> None:
         self.code = code
-        self.sentence = sentence.format(**fields)
+        self.template = template
+        self.fields = fields
+        self.sentence = template.format(**fields)
         super().__init__(f"{code.value}: {self.sentence}")
 
 

@@ -19,6 +19,7 @@ from pyconchat.domain.replies import (
 from pyconchat.domain.text import columns, in_bytes
 from pyconchat.domain.times import day, local_time, until_in_words
 from pyconchat.render.words import (
+    Hint,
     age,
     away_notes,
     bracketed,
@@ -42,8 +43,8 @@ def group_lines(reply: Groups) -> list[str]:
     """Return the table of groups."""
     if not reply.groups:
         if reply.part:
-            return [f"No group has {reply.part} in its name; /join NAME creates one."]
-        return ["There are no groups yet; /join NAME creates one."]
+            return [Hint(f"No group has {reply.part} in its name; /join NAME creates one.")]
+        return [Hint("There are no groups yet; /join NAME creates one.")]
     header = ["No.", "Name", "Policy", "Members", "Online", "Unread", "Topic"]
     rows = [
         [
@@ -75,7 +76,7 @@ def request_lines(reply: Requests) -> list[str]:
     named = f" {reply.group}" if reply.named else ""
     several = f", /approve all{named}" if number > 1 else ""
     how = f"/approve NAME{named}{several}, /reject NAME{named}"
-    lines = [f"{number} asking to join {reply.group} ({how}):"]
+    lines: list[str] = [Hint(f"{number} asking to join {reply.group} ({how}):")]
     for request in reply.requests:
         note = f': "{request.note}"' if request.note else ""
         lines.append(f"  {request.name}, for {age(reply.now - request.at)}{note}")
@@ -115,8 +116,9 @@ def ban_lines(reply: Bans) -> list[str]:
 def code_lines(reply: Codes) -> list[str]:
     """Return the lines about the invite codes of a group."""
     if not reply.codes:
-        return [f"{reply.group} has no invite codes; /invite code USES DAYS makes one."]
-    lines = [f"{counted(len(reply.codes), 'invite code')} of {reply.group} (/invite code N off):"]
+        return [Hint(f"{reply.group} has no invite codes; /invite code USES DAYS makes one.")]
+    count = counted(len(reply.codes), "invite code")
+    lines: list[str] = [Hint(f"{count} of {reply.group} (/invite code N off):")]
     for code in reply.codes:
         left = f"{code.uses - code.used} of {counted(code.uses, 'use')} left"
         lines.append(
@@ -127,9 +129,10 @@ def code_lines(reply: Codes) -> list[str]:
 
 def hook_lines(reply: Hooks) -> list[str]:
     """Return the lines about the hooks of a group."""
-    lines = [f"{reply.group} has no hooks; /hook add NAME adds one."]
+    lines: list[str] = [Hint(f"{reply.group} has no hooks; /hook add NAME adds one.")]
     if reply.hooks:
-        lines = [f"{counted(len(reply.hooks), 'hook')} of {reply.group} (/hook remove NAME):"]
+        count = counted(len(reply.hooks), "hook")
+        lines = [Hint(f"{count} of {reply.group} (/hook remove NAME):")]
     for hook in reply.hooks:
         at = local_time(hook.at / 1000)
         day = f"{at.tm_year}-{at.tm_mon:02}-{at.tm_mday:02}"
@@ -143,7 +146,7 @@ def file_lines(reply: Files) -> list[str]:
     """Return the table of files."""
     if not reply.files:
         place = reply.where.other or reply.where.group
-        return [f"No file was shared with {place}; /send FILE shares one."]
+        return [Hint(f"No file was shared with {place}; /send FILE shares one.")]
     rows = [["No.", "Name", "Size", "By", "When"]]
     for file in reply.files:
         at = local_time(file.at / 1000)
@@ -172,7 +175,7 @@ def _padded(cell: str, width: int, right: bool) -> str:
 def key_lines(reply: KeyList) -> list[str]:
     """Return the lines of a list of keys."""
     if not reply.keys:
-        return ["You have no keys; /key add takes one."]
+        return [Hint("You have no keys; /key add takes one.")]
     password = "Your password works, too." if reply.password else "You have no password."
     return ["Your keys:", *map(_key_line, reply.keys), password]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pyconchat.render.words import Hint
+
 __all__ = ["history_heading", "matches_heading", "mentions_heading"]
 
 
@@ -25,7 +27,7 @@ def matches_heading(words: str, found: bool, next: str) -> list[str]:
     nothing = "Nothing found so far" if next else "Nothing found"
     return [
         f"{'Found' if found else nothing} for: {words}",
-        *([f"… older: {next}"] if next else []),
+        *([Hint(f"… older: {next}")] if next else []),
     ]
 
 
@@ -35,4 +37,4 @@ def mentions_heading(found: bool, more: int, next: str) -> list[str]:
 
 
 def _older(more: int, next: str) -> list[str]:
-    return [f"… {more:,} older: {next}"] if more else []
+    return [Hint(f"… {more:,} older: {next}")] if more else []

@@ -65,11 +65,11 @@ from pyconchat.render.lists import (
 )
 from pyconchat.render.people import online_lines, person_lines
 from pyconchat.render.statistics import stats_lines
-from pyconchat.render.words import away_notes, counted, presence
+from pyconchat.render.words import Hint, away_notes, counted, presence
 
 __all__ = ["reply_lines"]
 
-_TEMPORARY = (
+_TEMPORARY = Hint(
     "It is temporary and ends with its last guest, because you are one: /password keeps it."
 )
 _NEWCOMERS = {
@@ -124,7 +124,7 @@ def reply_lines(reply: Reply) -> list[str]:
             return ["You are at the front desk.", MENU]
         case FrontDesk(left=left):
             still = f"you are still a member of {left} (/leave {left} gives it up)"
-            return [f"You are at the front desk; {still}.", MENU]
+            return [Hint(f"You are at the front desk; {still}."), MENU]
         case Groups():
             return group_lines(reply)
         case Requests():
@@ -140,7 +140,7 @@ def reply_lines(reply: Reply) -> list[str]:
             return ban_lines(reply)
         case CodeMade(group=group, code=code, uses=uses, until=until, now=now):
             ends = f"{counted(uses, 'use')}{until_in_words(until, now)}"
-            return [f"The code, shown only now, for {ends}: /join {group} {code}"]
+            return [Hint(f"The code, shown only now, for {ends}: /join {group} {code}")]
         case Codes():
             return code_lines(reply)
         case HookMade(name=name, address=address):
@@ -187,7 +187,7 @@ def _missed(reply: Missed) -> list[str]:
     lines = [f"— {reply.count:,} new {place}{yours} since {day_and_time(reply.since, reply.now)} —"]
     if reply.older:
         name = f" @{reply.other}" if reply.group is None else ""
-        lines.append(f"{reply.older:,} older: /history{name}")
+        lines.append(Hint(f"{reply.older:,} older: /history{name}"))
     return lines
 
 

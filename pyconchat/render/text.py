@@ -108,7 +108,7 @@ class TextRenderer:
         if isinstance(reply, PresenceChanged) and not self._settings.joins:
             return b""
         if isinstance(reply, Replayed | Matches | Mentions):
-            lines = self._log_lines(reply)
+            lines = self.log_lines(reply)
         elif isinstance(reply, UploadTicket | DownloadTicket):
             # The command has no mark, so that it can be pasted.
             what, command, *link = reply_lines(reply)
@@ -147,7 +147,8 @@ class TextRenderer:
     def _when(self, entry: Entry) -> str:
         return date_and_time(entry.at, int(self._wall_clock() * 1000))
 
-    def _log_lines(self, reply: Replayed | Matches | Mentions) -> list[str]:
+    def log_lines(self, reply: Replayed | Matches | Mentions) -> list[str]:
+        """Return the heading of *reply*, and a text for each entry."""
         if isinstance(reply, Mentions):
             entries = [
                 self._numbered(each.entry, each.where, NAMED if each.unread else "")
@@ -163,7 +164,7 @@ class TextRenderer:
                 heading = matches_heading(words, found, next)
             case Mentions(more=more, next=next):
                 heading = mentions_heading(found, more, next)
-        return [*(f"* {line}" for line in heading), *entries]
+        return [*(type(line)(f"* {line}") for line in heading), *entries]
 
     def _line(self, line: str) -> str:
         return f"{line}{self._newline}" if line else ""

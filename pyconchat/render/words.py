@@ -24,6 +24,15 @@ NAMED = "» "
 """Before a line that mentions the reader. No name begins with it."""
 
 
+class Hint(str):
+    """A line that names commands; only names in it are people's.
+
+    A door may write the commands as its clients type them.
+    """
+
+    __slots__ = ()
+
+
 def counted(count: int, thing: str, things: str = "") -> str:
     """Return *count* things, as in ``1,200 entries``; *things* is the plural if not with an s."""
     return f"{count:,} {thing if count == 1 else things or thing + 's'}"
@@ -62,4 +71,4 @@ def with_part(part: SafeText) -> str:
 
 def more_lines(count: int, next: str) -> list[str]:
     """Return the line about *count* more, which the command *next* lists; none for 0."""
-    return [f"… and {count:,} more: {next}"] if count else []
+    return [Hint(f"… and {count:,} more: {next}")] if count else []

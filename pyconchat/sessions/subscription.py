@@ -127,8 +127,11 @@ class Subscriptions(LogDelivery):
         count = self.mentions(conversation)
         if count:
             name = self._session.view_of(conversation).group
-            what = f"{counted(count, 'message')} for you in {name}, which is muted"
-            self._session.send(Done(SafeText(f"{what}: /join {name} shows more.")))
+            sentence = f"{counted(count, 'message')} for you in {name}, which is muted"
+            sentence += f": /join {name} shows more."
+            translator = self._session.translator
+            typed = sentence if translator is None else translator.typed(sentence)
+            self._session.send(Done(SafeText(typed)))
 
     # Changes.
 

@@ -179,6 +179,9 @@ class ITranslator(IPeer):
     def relay(piece: str, capability: str) -> None:
         """Send *piece*, which another client's door has made, to a client with *capability*."""
 
+    def typed(sentence: str) -> str:
+        """Return *sentence*, in which only names are people's, with commands as the client's."""
+
     def replied(reply: Reply) -> None:
         """Translate *reply*, which the session sends."""
 

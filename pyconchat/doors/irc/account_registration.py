@@ -7,6 +7,7 @@ from pyconchat.domain.errors import Code, NotSaved, Refused
 from pyconchat.domain.names import Name, fold, person_name
 from pyconchat.domain.refusals import not_saved
 from pyconchat.doors.irc.client import Client
+from pyconchat.doors.irc.hints import sentence_of
 from pyconchat.doors.irc.login import log_in
 from pyconchat.doors.irc.message import Message
 from pyconchat.render.irc_lines import line, source
@@ -44,7 +45,7 @@ async def register(client: Client, message: Message, authenticated: bool) -> ISe
             holder = client.services.accounts.get(name)
             if refused.code is Code.TAKEN and holder is not None and not holder.registered:
                 code = "USERNAME_EXISTS"  # a guest has the name
-            _fail(client, code, name, refused.sentence)
+            _fail(client, code, name, sentence_of(refused))
     return None
 
 

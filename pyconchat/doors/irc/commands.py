@@ -20,6 +20,7 @@ from pyconchat.doors.irc import (
 )
 from pyconchat.doors.irc.account_registration import verify
 from pyconchat.doors.irc.client import Client
+from pyconchat.doors.irc.hints import sentence_of
 from pyconchat.doors.irc.message import Message, command_of, label_of
 from pyconchat.doors.irc.posts import Posts
 from pyconchat.doors.irc.redaction import redact
@@ -219,7 +220,7 @@ def unreadable(client: Client, refused: Refused, line: bytes) -> None:
     command = command_of(line).decode(errors="replace")
     client.output.begin(label_of(line) if "labeled-response" in client.caps else "")
     if refused.code.value == "too-long":
-        client.reply("417", refused.sentence)
+        client.reply("417", sentence_of(refused))
     else:
-        client.fail("FAIL", command or "*", "INVALID_UTF8", refused.sentence)
+        client.fail("FAIL", command or "*", "INVALID_UTF8", sentence_of(refused))
     client.output.end()

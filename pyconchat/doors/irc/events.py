@@ -193,10 +193,12 @@ def _policy_modes(previous: Policy | None, policy: Policy) -> tuple[str, list[st
 
 
 def _sentence(client: Client, entry: Entry, where: Where, reader: Key | None = None) -> str:
-    key = client.account.key if reader is None else reader
+    key, event = client.account.key if reader is None else reader, entry.event
+    if isinstance(event, MemberInvited) and fold(event.name) == key:
+        return f"{event.by} invites you to {where.group}: /join #{where.group}"
     # The channel names the group; nothing names a private conversation but the sentence.
     place = where if where.group is None else Where(group=where.group, here=True)
-    return event_sentence(entry.event, place, key, entry.at, entry.quote, answerable=False)
+    return event_sentence(event, place, key, entry.at, entry.quote, answerable=False)
 
 
 def tagged_lines(client: Client, entry: Entry, where: Where, lines: list[str]) -> list[str]:

@@ -6,6 +6,7 @@ from pyconchat.chat.conversations import Conversation
 from pyconchat.domain.errors import Refused
 from pyconchat.domain.names import Name, person_name
 from pyconchat.doors.irc.client import Client
+from pyconchat.doors.irc.hints import sentence_of
 from pyconchat.doors.irc.message import Message
 from pyconchat.doors.irc.read_markers import READ_MARKER, marker_line, note_shown
 from pyconchat.doors.irc.references import timestamp_in
@@ -23,7 +24,7 @@ async def markread(client: Client, message: Message) -> None:
         name, conversation = await _named(client, target)
     except Refused as refused:
         if len(message.params) > 1:
-            client.fail("FAIL", "MARKREAD", "INVALID_PARAMS", target, refused.sentence)
+            client.fail("FAIL", "MARKREAD", "INVALID_PARAMS", target, sentence_of(refused))
         else:
             client.send(marker_line(client, target))
         return

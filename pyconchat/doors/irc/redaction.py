@@ -8,6 +8,7 @@ from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.names import person_name
 from pyconchat.doors.irc.channels import reason_in
 from pyconchat.doors.irc.client import Client
+from pyconchat.doors.irc.hints import sentence_of
 from pyconchat.doors.irc.message import Message
 from pyconchat.doors.irc.references import seq_in
 
@@ -30,7 +31,7 @@ async def redact(client: Client, message: Message) -> None:
             partner = client.services.accounts.find(person_name(target))
             private = await chat.private.conversation(client.account, partner, or_self=True)
     except Refused as refused:
-        client.fail("FAIL", "REDACT", "INVALID_TARGET", target, refused.sentence)
+        client.fail("FAIL", "REDACT", "INVALID_TARGET", target, sentence_of(refused))
         return
     try:
         if target.startswith("#"):
@@ -57,7 +58,7 @@ async def redact(client: Client, message: Message) -> None:
                 context = ["REDACT_WINDOW_EXPIRED", target, id, _WINDOW]
             case _:
                 raise
-        client.fail("FAIL", "REDACT", *context, refused.sentence)
+        client.fail("FAIL", "REDACT", *context, sentence_of(refused))
 
 
 def _seq(id: str, conversation: Conversation | None) -> int:

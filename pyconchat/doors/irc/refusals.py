@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.doors.irc.client import Client
+from pyconchat.doors.irc.hints import sentence_of
 from pyconchat.doors.irc.message import Message
 
 __all__ = ["refuse"]
@@ -34,7 +35,7 @@ def refuse(client: Client, refused: Refused, message: Message) -> None:
     command, first = message.command, message.param(0)
     place = message.param(1) if command == "INVITE" else first
     channel = place if place.startswith("#") else ""
-    code, sentence = refused.code, refused.sentence
+    code, sentence = refused.code, sentence_of(refused, channel)
     if command == "NOTICE":
         return  # no error is ever an answer to one
     match code:

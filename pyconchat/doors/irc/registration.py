@@ -16,6 +16,7 @@ from pyconchat.domain.text import safe_line
 from pyconchat.doors.irc.account_registration import register
 from pyconchat.doors.irc.capabilities import CAPABILITIES, listed, requested
 from pyconchat.doors.irc.client import Client
+from pyconchat.doors.irc.hints import sentence_of
 from pyconchat.doors.irc.login import begin, log_in, switch
 from pyconchat.doors.irc.message import Message
 from pyconchat.doors.irc.welcome import EXTENDED_ISUPPORT, isupport
@@ -169,7 +170,7 @@ class Registration:
             session = await log_in(client, Password(name, password, client.door.network))
         except Refused as refused:
             if refused.code not in (Code.BUSY, Code.NOT_SAVED):  # which say nothing of the password
-                client.reply("904", f"SASL failed: {refused.sentence}")
+                client.reply("904", f"SASL failed: {sentence_of(refused)}")
             self._count_wrong(refused)
             return
         account = session.account.name
@@ -233,7 +234,7 @@ class Registration:
 
     def _turn_away(self, refused: Refused) -> None:
         """Answer a login that was refused; close where another name would not help."""
-        client, sentence = self._client, refused.sentence
+        client, sentence = self._client, sentence_of(refused)
         name, client.nick = client.nick, ""
         match refused.code:
             case Code.TAKEN | Code.PASSWORD_NEEDED | Code.NO_SUCH_NAME:
@@ -260,7 +261,7 @@ class Registration:
             if self._wrong == MAX_WRONG_PASSWORDS:
                 self._client.close(TOO_MANY_WRONG_PASSWORDS)
         elif refused.code in (Code.BUSY, Code.NOT_SAVED):
-            self._client.close(refused.sentence)
+            self._client.close(sentence_of(refused))
 
     # After the login.
 

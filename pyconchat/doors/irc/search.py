@@ -13,6 +13,7 @@ from pyconchat.domain.ignoring import as_seen
 from pyconchat.domain.names import fold, person_name
 from pyconchat.domain.search import Query, phrases
 from pyconchat.doors.irc.client import Client
+from pyconchat.doors.irc.hints import sentence_of
 from pyconchat.doors.irc.history import TALK
 from pyconchat.doors.irc.message import Message, tags_in
 from pyconchat.doors.irc.references import time_in
@@ -61,7 +62,7 @@ async def search(client: Client, message: Message) -> None:
     except Refused as refused:
         if refused.code is not Code.BUSY:
             raise
-        client.fail("FAIL", "SEARCH", "INTERNAL_ERROR", refused.sentence)
+        client.fail("FAIL", "SEARCH", "INTERNAL_ERROR", sentence_of(refused))
         return
     found.sort(key=lambda each: (each[1].at, each[1].conversation, each[1].seq))
     pieces = [
@@ -78,7 +79,7 @@ def _asked(attributes: Mapping[str, str]) -> _Asked:
         try:
             sender = fold(person_name(attributes["from"]))
         except Refused as refused:
-            raise _Invalid("from", refused.sentence) from None
+            raise _Invalid("from", sentence_of(refused)) from None
     query = Query(phrases(attributes.get("text", "")), sender)
     if "text" in attributes and not query.phrases:
         raise _Invalid("text", "Search for at least one word.")
@@ -106,7 +107,7 @@ async def _places(client: Client, target: str | None) -> Sequence[Conversation]:
         private = client.services.chat.private
         found = await private.conversation(client.account, partner, or_self=True)
     except Refused as refused:
-        raise _Invalid("in", refused.sentence) from None
+        raise _Invalid("in", sentence_of(refused)) from None
     return [] if found is None else [found]
 
 

@@ -11,12 +11,15 @@ from pyconchat.chat.conversations import GroupConversation
 from pyconchat.commands import find_command
 from pyconchat.domain.accounts import RESERVED
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.replies import Help, Reply
+from pyconchat.domain.replies import CommandHelp, Help, Matches, Mentions, Replayed, Reply
 from pyconchat.doors.irc.client import Client
+from pyconchat.doors.irc.hints import GROUP_FIRST, sentence_of, typed
 from pyconchat.doors.irc.login import identify
 from pyconchat.render.help import command_columns
 from pyconchat.render.irc_lines import SERVICE
+from pyconchat.render.replies import reply_lines
 from pyconchat.render.text import TextRenderer
+from pyconchat.render.words import Hint
 
 __all__ = ["is_service", "is_table_command", "say", "serve"]
 
@@ -40,16 +43,35 @@ def is_table_command(word: str) -> bool:
     return True
 
 
-def say(client: Client, reply: Reply) -> None:
-    """Send *reply*, in the words of the line door, as NOTICEs."""
-    if isinstance(reply, Help) and reply.brief:
-        client.notice(f"Commands: /msg {SERVICE} COMMAND. The group comes first, as in")
-        client.notice(f"/msg {SERVICE} approve #tea bob. /msg {SERVICE} help COMMAND explains one.")
-        for each in command_columns(reply.commands, slash=""):
-            client.notice(each)
-        return
-    for each in _TEXT.reply(reply).decode().split("\n"):
-        client.notice(each.removeprefix("* "))
+def say(client: Client, reply: Reply, channel: str = "") -> None:
+    """Send *reply*, to a command in *channel* if it was in one, in the words of the line door."""
+    match reply:
+        case Help(brief=True):
+            lines = _help_lines(reply)
+        case Help():
+            lines = [each for command in reply.commands for each in _explained(command)]
+        case Replayed() | Matches() | Mentions():
+            lines = _TEXT.log_lines(reply)
+        case _:
+            lines = reply_lines(reply)
+    for each in lines:
+        text = typed(each, channel) if isinstance(each, Hint) else each
+        client.notice(text.removeprefix("* "))
+
+
+def _help_lines(reply: Help) -> list[str]:
+    return [
+        f"Commands: /msg {SERVICE} COMMAND. The group comes first, as in",
+        f"/msg {SERVICE} approve #tea bob. /msg {SERVICE} help COMMAND explains one.",
+        *command_columns((each for each in reply.commands if each.name not in _WINDOWS), slash=""),
+    ]
+
+
+def _explained(command: CommandHelp) -> list[str]:
+    """Return what help says of one *command*."""
+    usage = typed(command.usage.removesuffix(" [GROUP]"))
+    also = [f"  Also {', '.join(command.also)}."] if command.also else []
+    return [usage, f"  {typed(command.summary)}", *also]
 
 
 async def serve(client: Client, text: str) -> None:
@@ -57,28 +79,30 @@ async def serve(client: Client, text: str) -> None:
 
     A refusal is answered, too. Raises `PeerGone`.
     """
-    try:
-        await _serve(client, text)
-    except Refused as refused:
-        client.notice(refused.sentence)
-
-
-async def _serve(client: Client, text: str) -> None:
     word, *rest = text.strip().split(" ")
-    word = word.lstrip("/")
-    if word.lower() in ("identify", "login"):
+    try:
+        await _serve(client, word.lstrip("/"), rest)
+    except Refused as refused:
+        client.notice(sentence_of(refused))
+
+
+async def _serve(client: Client, word: str, rest: list[str]) -> None:
+    name = word.lower()
+    if name in ("identify", "login"):
         await identify(client, rest)
         return
-    client.answers = _answers(client, word.lower(), rest)
-    if word.lower() == "register":
+    if name in _WINDOWS:
+        raise Refused(Code.UNKNOWN_COMMAND, "Your client has a window for each group instead.")
+    client.answers = _answers(client, name, rest)
+    if name == "register":
         word = "password"
     place: GroupConversation | None = None
     if rest and rest[0].startswith("#"):
-        name = rest[0][1:]
-        if word.lower() in _NAMING:
-            rest[0] = name
+        group = rest[0][1:]
+        if name in GROUP_FIRST:
+            rest[0] = group
         else:
-            place = client.services.groups.find(client.actor, name)
+            place = client.services.groups.find(client.actor, group)
             del rest[0]
     elif not is_table_command(word):
         raise Refused(
@@ -87,15 +111,16 @@ async def _serve(client: Client, text: str) -> None:
     elif _needs_group(word):
         place = _only_group(client)
     line = f"/{word} {' '.join(rest)}".rstrip()
+    channel = "" if place is None else f"#{place.group.name}"
     try:
-        await client.login.command(line, place, lambda reply: say(client, reply))
+        await client.login.command(line, place, lambda reply: say(client, reply, channel))
     except Refused as refused:
-        if refused.code is not Code.NO_GROUP or place is not None:
-            raise
-        # The words of the other doors tell of the place of a session, which there is none of here.
-        raise Refused(
-            Code.NO_GROUP, "Name the group first: /msg PyconChat {word} #GROUP", word=word
-        ) from None
+        if refused.code is Code.NO_GROUP and place is None:
+            # The sentence names the front desk and the current group, which IRC does not have.
+            refused = Refused(
+                Code.NO_GROUP, "Name the group first: /msg PyconChat {word} #GROUP", word=word
+            )
+        client.notice(sentence_of(refused, channel))
 
 
 def _answers(client: Client, word: str, rest: list[str]) -> list[str]:
@@ -107,8 +132,16 @@ def _answers(client: Client, word: str, rest: list[str]) -> list[str]:
     match word:
         case "register" if client.account.registered:
             raise Refused(Code.TAKEN, "{name} is registered.", name=client.account.name)
+        case "password" if client.account.registered and len(rest) < 2:
+            raise Refused(
+                Code.MISSING_ARGUMENT,
+                "That is /msg PyconChat password OLD NEW, or /msg PyconChat password none OLD.",
+            )
+        case "password" | "register" if not rest:
+            raise Refused(Code.MISSING_ARGUMENT, "That is /msg PyconChat register PASSWORD.")
         case "password" | "register":
-            answers, rest[:] = list(rest), []
+            kept = 1 if rest[0].lower() == "none" and client.account.registered else 0
+            answers, rest[kept:] = rest[kept:], []
             return answers
         case "delete":
             answers, rest[1:] = rest[1:], []
@@ -119,8 +152,8 @@ def _answers(client: Client, word: str, rest: list[str]) -> list[str]:
             return []
 
 
-_NAMING = frozenset({"join", "create", "leave", "part", "delete", "mute"})
-"""Commands whose argument is a group, instead of being used in one."""
+_WINDOWS = frozenset({"desk", "go", "qqq", "query"})
+"""Commands that choose the place in which a session types: a client has windows instead."""
 
 
 def _needs_group(word: str) -> bool:

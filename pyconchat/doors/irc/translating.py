@@ -21,6 +21,7 @@ from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.commands import Commands
 from pyconchat.doors.irc.event_feed import EventFeed
 from pyconchat.doors.irc.events import past_lines
+from pyconchat.doors.irc.hints import sentence_of, typed
 from pyconchat.doors.irc.joins import show_group
 from pyconchat.doors.irc.posts import echo
 from pyconchat.doors.irc.read_markers import shown_elsewhere
@@ -68,6 +69,9 @@ class TranslatingDoor(Door):
         """Return whether the client wants to be found by its name only."""
         return self.client.invisible
 
+    def typed(self, sentence: str) -> str:
+        return typed(sentence)
+
     def replied(self, reply: Reply) -> None:
         client = self.client
         match reply:
@@ -83,7 +87,7 @@ class TranslatingDoor(Door):
                 say(client, reply)
 
     def refuse(self, refused: Refused) -> None:
-        self.client.notice(refused.sentence)
+        self.client.notice(sentence_of(refused))
 
     def happened(self, entry: Entry, where: Where) -> None:
         if self.life is Lifecycle.OPEN or self.life is Lifecycle.INPUT_ENDED:

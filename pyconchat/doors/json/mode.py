@@ -192,7 +192,7 @@ def _lines(reply: Reply) -> list[str]:
     """Return what a person reads in *reply*, without entries of the log."""
     if isinstance(reply, Replayed | Matches | Mentions):
         return []
-    lines = reply_lines(reply)
+    lines = [str(line) for line in reply_lines(reply)]
     left = MAX_LINES_BYTES
     for index, line in enumerate(lines):
         left -= len(line.encode()) + 3  # quotes and comma

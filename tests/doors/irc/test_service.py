@@ -17,4 +17,4 @@ def test_help_is_written_for_irc(irc: IrcServer) -> None:
     assert not any("/" in each for each in lines)
     assert any("approve NAME" in each for each in lines)
     (usage, *_) = alice.gets("PRIVMSG PyconChat :help approve")
-    assert "approve NAME" in usage
+    assert usage == "PyconChat NOTICE alice /msg PyconChat approve #GROUP NAME…"
