@@ -84,6 +84,7 @@ class Client:
         self.answers: list[str] = []  # to the questions of the running command
         self.shown_at: dict[int, int] = {}  # groups, with the newest entry when they were shown
         self.own_event: AnyEvent | None = None  # which the running command causes
+        self.requests_sent: dict[int, int] = {}  # to join groups, live, and not confirmed
         self.batch: OpenBatch | None = None  # which the client is sending
         self.reads = 0  # of the log, for the running command
         self.work = 0.0  # seconds, of the running query, that its answer does not show

@@ -26,6 +26,7 @@ from pyconchat.doors.irc.posts import Posts
 from pyconchat.doors.irc.redaction import redact
 from pyconchat.doors.irc.refusals import refuse
 from pyconchat.doors.irc.registration import Registration
+from pyconchat.doors.irc.requests import confirm_shown
 from pyconchat.doors.irc.search import search
 from pyconchat.doors.irc.service import is_table_command, serve
 
@@ -157,6 +158,8 @@ class Commands:
         client = self._client
         if client.posting and message.command not in MESSAGES:
             await client.all_posted.wait(client.posting == 0)
+        if client.requests_sent and client.registered:
+            confirm_shown(client)
         client.output.begin(message.label if "labeled-response" in client.caps else "")
         try:
             await self._run(message)

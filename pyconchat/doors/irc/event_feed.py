@@ -25,6 +25,7 @@ from pyconchat.domain.replies import Where
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.events import event_lines, tagged_lines, to_client
 from pyconchat.doors.irc.joins import show_group
+from pyconchat.doors.irc.requests import note_live
 from pyconchat.render.irc_lines import line
 
 __all__ = ["EventFeed"]
@@ -94,6 +95,7 @@ class EventFeed:
         if entry.conversation in account.detached or self._is_known(entry):
             return
         block = shared.block(client, entry, where)
+        note_live(client, entry)
         if client.own_event is not None and entry.event == client.own_event:
             self._echo(block, where)
         elif block and shared.by == account.key:

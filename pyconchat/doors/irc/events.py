@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.domain.events import (
     AdminChanged,
+    AnyEvent,
     Entry,
     FileShared,
     GroupClosed,
@@ -35,36 +36,42 @@ from pyconchat.domain.ignoring import text_of
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.replies import Where
 from pyconchat.doors.irc.client import Client
-from pyconchat.doors.irc.joins import join_line, request_text
+from pyconchat.doors.irc.joins import join_line
+from pyconchat.doors.irc.requests import request_text
 from pyconchat.render.events import event_sentence
 from pyconchat.render.irc import client_tags, target_of
 from pyconchat.render.irc_lines import SERVICE, line, source
 
-__all__ = ["POLICY_MODES", "event_lines", "past_lines", "tagged_lines", "to_client"]
+__all__ = ["POLICY_MODES", "event_lines", "is_about", "past_lines", "tagged_lines", "to_client"]
 
 POLICY_MODES = {Policy.PASSWORD: "k", Policy.INVITE: "i", Policy.APPROVAL: "A"}
 
 
-def past_lines(client: Client, entry: Entry, where: Where, reader: Key) -> list[str]:
+def past_lines(client: Client, entry: Entry, where: Where, reader: Key, stamp: str) -> list[str]:
     """Return the lines of *entry*, an earlier event that is not a message, for *reader*.
 
-    There are none for those of which a client sees the result when it joins.
+    There are none for those of which a client sees the result when it joins. *stamp* precedes the
+    text.
     """
-    about = subject(entry.event)
-    own = about is not None and fold(about) == reader
+    own = is_about(entry.event, reader)
     if isinstance(entry.event, _SEEN) and not own:
         return []
     if isinstance(entry.event, Unsay | Reaction | TagsSent):
         return tagged_lines(client, entry, where, event_lines(client, entry, where, own))
+    channel, sentence = f"#{where.group}", _sentence(client, entry, where, reader)
     if isinstance(entry.event, JoinRequested) and not own and _is_waiting(client, entry):
-        channel = f"#{where.group}"
-        return [_in_group(channel, request_text(channel, entry.event.name, entry.event.note))]
-    sentence = _sentence(client, entry, where, reader)
+        sentence = request_text(channel, entry.event.name, entry.event.note)
     if not sentence or isinstance(entry.event, GroupCreated):
         return []
-    if own or where.group is None:
-        return to_client(client, entry, where)
-    return [_in_group(f"#{where.group}", each) for each in sentence.split("\n") if each]
+    target = client.nick if own or where.group is None else channel
+    lines = [_notice(target, f"{stamp}{each}") for each in sentence.split("\n") if each]
+    return tagged_lines(client, entry, where, lines)
+
+
+def is_about(event: AnyEvent, reader: Key) -> bool:
+    """Return whether *reader* is the subject of *event*."""
+    about = subject(event)
+    return about is not None and fold(about) == reader
 
 
 def _is_waiting(client: Client, entry: Entry) -> bool:
@@ -88,7 +95,6 @@ _SEEN = (
     | TopicChanged
     | MemberInvited
     | MemberQuieted
-    | MemberUnbanned
     | QuietEnded
 )
 
@@ -151,7 +157,7 @@ def event_lines(client: Client, entry: Entry, where: Where, own: bool) -> list[s
                 return []
             knock = (client.server, "710", client.nick, channel, source(name))
             text = request_text(channel, name, note)
-            return [line(*knock, "asks to join."), _in_group(channel, text)]
+            return [line(*knock, "asks to join."), _notice(channel, text)]
         case GroupCreated():
             return []
         case Unsay(about=seq, by=by, reason=reason) if "draft/message-redaction" in client.caps:
@@ -161,14 +167,14 @@ def event_lines(client: Client, entry: Entry, where: Where, own: bool) -> list[s
             return [line(source(by), "TAGMSG", target_of(by, where))]
         case FileShared(number=number) if where.group is not None:
             said = _sentence(client, entry, where)
-            return [_in_group(channel, f"{said}: /msg {SERVICE} get {channel} {number}")]
+            return [_notice(channel, f"{said}: /msg {SERVICE} get {channel} {number}")]
         case _:
             sentence = _sentence(client, entry, where)
             if not sentence:
                 return []
             if own or where.group is None:
                 return to_client(client, entry, where)
-            return [_in_group(channel, each) for each in sentence.split("\n") if each]
+            return [_notice(channel, each) for each in sentence.split("\n") if each]
 
 
 def _away_after(client: Client, name: Name) -> list[str]:
@@ -216,8 +222,8 @@ def to_client(client: Client, entry: Entry, where: Where) -> list[str]:
     """Return the NOTICEs to the client about *entry*, which concerns it."""
     sentence = _sentence(client, entry, where)
     pieces = [each for each in sentence.split("\n") if each]
-    return [line(source(SERVICE), "NOTICE", client.nick, each) for each in pieces]
+    return [_notice(client.nick, each) for each in pieces]
 
 
-def _in_group(channel: str, sentence: str) -> str:
-    return line(source(SERVICE), "NOTICE", channel, sentence)
+def _notice(target: str, sentence: str) -> str:
+    return line(source(SERVICE), "NOTICE", target, sentence)

@@ -9,10 +9,10 @@ from pyconchat.domain.accounts import Account
 from pyconchat.domain.group import Group
 from pyconchat.domain.ignoring import topic_seen
 from pyconchat.domain.names import Key, Name, fold
-from pyconchat.domain.text import SafeText
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.read_markers import READ_MARKER, marker_line, note_shown
-from pyconchat.render.irc_lines import MAX_LINE, SERVICE, line, source
+from pyconchat.doors.irc.requests import show_requests
+from pyconchat.render.irc_lines import MAX_LINE, line, source
 
 __all__ = [
     "is_bot",
@@ -23,7 +23,6 @@ __all__ = [
     "names",
     "prefix_of",
     "real_name",
-    "request_text",
     "show_group",
     "show_groups",
     "topic",
@@ -33,9 +32,6 @@ __all__ = [
 
 MAX_PARTNERS = 10
 """Maximum people whom the notice about waiting messages names."""
-
-MAX_REQUESTS = 10
-"""Maximum requests to join one group that are shown with it."""
 
 
 async def show_groups(client: Client) -> None:
@@ -62,25 +58,6 @@ async def show_groups(client: Client) -> None:
         client.notice(f"Messages wait for you from {', '.join(partners[:MAX_PARTNERS])}{rest}.")
 
 
-def _show_requests(client: Client, group: Group) -> None:
-    """Show who waits for the client's approval: such clients ask for missed messages only."""
-    if not group.requests or not group.moderates(client.nick):
-        return
-    ignores = client.account.ignores
-    waiting = [each for key, each in group.requests.items() if key not in ignores]
-    for each in waiting[:MAX_REQUESTS]:
-        client.notice(request_text(f"#{group.name}", each.name, each.note), f"#{group.name}")
-    if len(waiting) > MAX_REQUESTS:
-        more = f"{len(waiting) - MAX_REQUESTS} more: /msg {SERVICE} requests #{group.name}"
-        client.notice(more, f"#{group.name}")
-
-
-def request_text(channel: str, name: Name, note: SafeText) -> str:
-    """Return that *name* asks to join *channel*, with *note*, and how to answer."""
-    said = f": {note}" if note else ""
-    return f"{name} asks to join{said}. Answer: /msg {SERVICE} approve {channel} {name}, or reject."
-
-
 def show_group(client: Client, conversation: GroupConversation) -> None:
     """Show that the client is in a group: JOIN, the topic, the read marker and the names."""
     group, own = conversation.group, client.account
@@ -93,7 +70,7 @@ def show_group(client: Client, conversation: GroupConversation) -> None:
     if "no-implicit-names" not in client.caps:
         names(client, group)
     if "draft/chathistory" in client.caps:
-        _show_requests(client, group)
+        show_requests(client, conversation)
 
 
 def join_line(client: Client, name: Name, group: Name) -> str:

@@ -20,7 +20,7 @@ from pyconchat.doors.door import Door
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.commands import Commands
 from pyconchat.doors.irc.event_feed import EventFeed
-from pyconchat.doors.irc.events import past_lines
+from pyconchat.doors.irc.events import is_about, past_lines
 from pyconchat.doors.irc.hints import sentence_of, typed
 from pyconchat.doors.irc.joins import show_group
 from pyconchat.doors.irc.posts import echo
@@ -28,6 +28,7 @@ from pyconchat.doors.irc.read_markers import shown_elsewhere
 from pyconchat.doors.irc.service import say
 from pyconchat.net.connection import Lifecycle
 from pyconchat.render.irc_lines import line, source
+from pyconchat.sessions.log_delivery import EARLIER
 
 __all__ = ["TranslatingDoor"]
 
@@ -112,11 +113,14 @@ class TranslatingDoor(Door):
                     else self._events.caught_up(entry, where)
                 )
                 later += lines
-            elif is_talk:
-                stamp = "" if renderer.stamps else f"[{_clock(entry.at)}] "
+                continue
+            stamp = "" if renderer.stamps else f"[{_clock(entry.at)}] "
+            if is_talk:
                 pieces.append(renderer.message(entry, where, stamp=stamp))
-            elif not is_coming_or_going(entry.event, reader):
-                pieces += past_lines(client, entry, where, reader)
+            elif is_coming_or_going(entry.event, reader):
+                pass
+            elif heading != EARLIER or not is_about(entry.event, reader):  # who joins knows those
+                pieces += past_lines(client, entry, where, reader, stamp)
         if pieces and "batch" in client.caps:
             target = f"#{where.group}" if where.group is not None else f"{where.other}"
             pieces = [client.output.batch("chathistory", (target,), pieces)]

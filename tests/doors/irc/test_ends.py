@@ -132,7 +132,7 @@ def test_an_earlier_guest_of_the_same_name_was_somebody_else(irc: IrcServer) -> 
     gus.sends("JOIN #tea")
     past = "\n".join(gus.sees())
     assert "hello" in past
-    assert "PyconChat NOTICE #tea gus was kicked by rita." in past
+    assert "gus was kicked by rita." in past
     assert "NOTICE gus" not in past
     gus.leaves()
     nc = irc.at_nc("gus")

@@ -192,7 +192,7 @@ def test_events_with_hostile_fields(client: IrcUser, kind: Any, data: st.DataObj
                 lines = event_lines(irc, entry, where, own)
                 check_all(lines)
                 check_all(tagged_lines(irc, entry, where, lines))
-            check_all(past_lines(irc, entry, where, irc.account.key))
+            check_all(past_lines(irc, entry, where, irc.account.key, ""))
 
 
 def check_all(lines: list[str]) -> None:
