@@ -129,4 +129,6 @@ def tags_in(text: str) -> dict[str, str]:
 
 def strip_formatting(text: str) -> str:
     """Return *text* without the codes of IRC for bold, colours and the like."""
+    if text.isprintable():  # as most texts are; no code is a printable character
+        return text
     return _FORMATTING.sub("", text)
