@@ -176,8 +176,11 @@ class ITranslator(IPeer):
     def absence_changed(account: Account) -> None:
         """Translate that *account*, in a group of the client, is away now, or no longer."""
 
-    def relay(piece: str, capability: str) -> None:
-        """Send *piece*, which another client's door has made, to a client with *capability*."""
+    def relay(piece: str, capability: str, by: Account | None) -> None:
+        """Send *piece*, which another client's door has made, to a client with *capability*.
+
+        It is an act of the account *by*, None if it is the server's.
+        """
 
     def typed(sentence: str) -> str:
         """Return *sentence*, in which only names are people's, with commands as the client's."""

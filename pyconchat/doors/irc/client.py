@@ -28,7 +28,7 @@ from pyconchat.domain.text import SafeText
 from pyconchat.doors.irc.message import Message
 from pyconchat.doors.irc.monitors import Monitors
 from pyconchat.doors.irc.open_batch import OpenBatch
-from pyconchat.doors.irc.output import Output
+from pyconchat.doors.irc.output import Output, with_tag
 from pyconchat.net.waiters import Waiters
 from pyconchat.render.irc import IrcRenderer, IrcStyle
 from pyconchat.render.irc_lines import SERVICE, line, source
@@ -204,7 +204,13 @@ class Client:
         ignored = account.key in self.account.ignores
         knows = ignored or self._learns_of(account)
         if {"extended-monitor", capability} <= self.caps and not knows:
-            self.output.pass_on(piece.encode())
+            self.output.pass_on(self.with_account(piece, account).encode())
+
+    def with_account(self, piece: str, account: Account) -> str:
+        """Return *piece*, a line of *account*, with its account tag if the client wants that."""
+        if "account-tag" in self.caps and account.registered:
+            return with_tag("account", account.name, piece)
+        return piece
 
     def _learns_of(self, account: Account) -> bool:
         return account is self.account or self.knows(account)

@@ -165,4 +165,4 @@ class EventFeed:
 
 def _stamped(client: Client, entry: Entry, where: Where, own: bool) -> list[str]:
     """Return the lines of *entry*, with its tags."""
-    return tagged_lines(client, entry, where, event_lines(client, entry, where, own))
+    return tagged_lines(client, entry, where, event_lines(client, entry, where, own), live=True)

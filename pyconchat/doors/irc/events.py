@@ -30,6 +30,7 @@ from pyconchat.domain.events import (
     TopicChanged,
     Unsay,
     Why,
+    actor,
     subject,
 )
 from pyconchat.domain.ignoring import text_of
@@ -207,15 +208,30 @@ def _sentence(client: Client, entry: Entry, where: Where, reader: Key | None = N
     return event_sentence(event, place, key, entry.at, entry.quote, answerable=False)
 
 
-def tagged_lines(client: Client, entry: Entry, where: Where, lines: list[str]) -> list[str]:
+def tagged_lines(
+    client: Client, entry: Entry, where: Where, lines: list[str], live: bool = False
+) -> list[str]:
     """Return *lines*, those of *entry*, with its tags; its id is on the first only."""
-    event, sender, tags = entry.event, "", client_tags(entry)
-    if isinstance(event, TagsSent) and not event.guest:
-        sender = event.sender
-    renderer, guest = client.renderer, not sender
-    first = renderer.tags(entry, where, sender, guest, tags)
-    later = renderer.tags(entry, where, sender, guest, id=False)
-    return [f"{later if number else first}{each}" for number, each in enumerate(lines)]
+    sender = _account_of(client, entry.event, live)
+    tagged: list[str] = []
+    for number, each in enumerate(lines):
+        by_service = not sender or not each.startswith(f":{source(sender)} ")
+        tags = () if number else client_tags(entry)
+        head = client.renderer.tags(entry, where, sender, by_service, tags, id=number == 0)
+        tagged.append(f"{head}{each}")
+    return tagged
+
+
+def _account_of(client: Client, event: AnyEvent, live: bool) -> str:
+    """Return the account whose act *event* is; empty if it was a guest's, or that is unknown.
+
+    Unless it is *live*, its author may have been a guest whose name somebody has registered since.
+    """
+    if isinstance(event, TagsSent):
+        return "" if event.guest else event.sender
+    by = event.name if isinstance(event, MemberJoined | MemberLeft) else actor(event)
+    account = None if by is None or not live else client.services.accounts.get(by)
+    return account.name if account is not None and account.registered else ""
 
 
 def to_client(client: Client, entry: Entry, where: Where) -> list[str]:

@@ -60,7 +60,7 @@ async def _mark(client: Client, name: str, conversation: Conversation | None, at
     if moved:
         for other in services.presence.sessions(client.account.key):
             if other is not session and other.translator is not None:
-                other.translator.relay(piece, READ_MARKER)
+                other.translator.relay(piece, READ_MARKER, None)
     if conversation is None or conversation not in session.subscriptions:
         return
     session.subscriptions.release(conversation)

@@ -226,7 +226,7 @@ async def setname(client: Client, message: Message) -> None:
     readers = {session for each in client.groups() for session in each.sessions}
     for session in readers:
         if session.translator is not None and client.account.key not in session.account.ignores:
-            session.translator.relay(changed, "setname")
+            session.translator.relay(changed, "setname", client.account)
     client.monitors.relay(client.account, changed, "setname")
     if not readers and "setname" in client.caps:
-        client.send(changed)
+        client.send(client.with_account(changed, client.account))

@@ -80,6 +80,9 @@ class Registration:
                 requested(client, message.param(1))
             case "END":
                 self._negotiating = False
+                if self._sasl and not client.registered:
+                    self._sasl = ""
+                    client.reply("906", "SASL was aborted by the end of the registration.")
                 await self._complete()
             case _:
                 client.send(

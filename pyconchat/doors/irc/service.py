@@ -132,16 +132,17 @@ def _answers(client: Client, word: str, rest: list[str]) -> list[str]:
     match word:
         case "register" if client.account.registered:
             raise Refused(Code.TAKEN, "{name} is registered.", name=client.account.name)
-        case "password" if client.account.registered and len(rest) < 2:
-            raise Refused(
-                Code.MISSING_ARGUMENT,
-                "That is /msg PyconChat password OLD NEW, or /msg PyconChat password none OLD.",
-            )
-        case "password" | "register" if not rest:
-            raise Refused(Code.MISSING_ARGUMENT, "That is /msg PyconChat register PASSWORD.")
-        case "password" | "register":
-            kept = 1 if rest[0].lower() == "none" and client.account.registered else 0
+        case "password" if client.account.registered:
+            if len(rest) != 2:
+                raise Refused(Code.MISSING_ARGUMENT, _PASSWORD_USAGE)
+            kept = 1 if rest[0].lower() == "none" else 0
             answers, rest[kept:] = rest[kept:], []
+            return answers
+        case "password" | "register":
+            # A second word may be an e-mail address, as other networks ask for.
+            if len(rest) != 1 or not rest[0]:
+                raise Refused(Code.MISSING_ARGUMENT, _REGISTER_USAGE)
+            answers, rest[:] = list(rest), []
             return answers
         case "delete":
             answers, rest[1:] = rest[1:], []
@@ -151,6 +152,12 @@ def _answers(client: Client, word: str, rest: list[str]) -> list[str]:
         case _:
             return []
 
+
+_PASSWORD_USAGE = (
+    "That is /msg PyconChat password OLD NEW, or /msg PyconChat password none OLD; passwords with"
+    " spaces are changed at the other doors."
+)
+_REGISTER_USAGE = "That is /msg PyconChat register PASSWORD, without spaces, and no e-mail address."
 
 _WINDOWS = frozenset({"desk", "go", "qqq", "query"})
 """Commands that choose the place in which a session types: a client has windows instead."""

@@ -140,7 +140,8 @@ def _relay(client: Client, target: str, typing: str) -> None:
         own = session is client.login
         ignored = client.account.key in session.account.ignores
         if session.translator is not None and not own and not ignored:
-            session.translator.relay(piece, "message-tags")
+            session.translator.relay(piece, "message-tags", client.account)
+    piece = client.with_account(piece, client.account)
     if "echo-message" in client.caps:
         client.send(piece)
     if name == client.account.name:

@@ -139,14 +139,14 @@ class TranslatingDoor(Door):
             text = None if absence is None else text_of(account.name, absence.text, ignores)
             self._away_line(account, text)
 
-    def relay(self, piece: str, capability: str) -> None:
+    def relay(self, piece: str, capability: str, by: Account | None) -> None:
         if capability in self.client.caps:
-            self.client.send(piece)
+            self.client.send(piece if by is None else self.client.with_account(piece, by))
 
     def _away_line(self, account: Account, text: str | None) -> None:
         words = [] if text is None else [text or "away"]
         piece = line(source(account.name), "AWAY", *words)
-        self.client.output.pass_on(piece.encode())
+        self.client.output.pass_on(self.client.with_account(piece, account).encode())
 
 
 def _clock(at: int) -> str:

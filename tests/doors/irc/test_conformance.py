@@ -116,3 +116,46 @@ def test_an_account_that_is_no_operator(irc: IrcServer) -> None:
     start, *texts, end = (each.split()[1] for each in alice.gets("HELPOP PRIVMSG"))
     assert (start, set(texts), end) == ("704", {"705"}, "706")
     assert alice.gets("HELPOP nonsense")[0].split()[1] == "524"
+
+
+def test_the_account_tag_is_on_all_acts_of_registered_people(irc: IrcServer) -> None:
+    """Not only on their messages, and not on what guests and the service do."""
+    irc.at_nc("alice", "pass word").wire.loseConnection()
+    caps = ("account-tag", "away-notify", "message-tags", "setname")
+    alice, gus = irc.enters("alice", password="pass word"), irc.enters("gus")
+    reader = irc.enters("reader", *caps)
+    for user in (reader, alice, gus):
+        user.sends("JOIN #tea")
+    reader.sends("MODE #tea +o alice")
+    reader.receives()
+    alice.sends("TOPIC #tea :hot", "INVITE reader #tea", "KICK #tea gus", "AWAY :brb")
+    alice.sends("SETNAME :Al", "@+typing=active TAGMSG #tea", "PRIVMSG PyconChat :slow #tea 1")
+    gus.sends("JOIN #tea", "SETNAME :Gu")
+    received = reader.receives()
+    acts = {"TOPIC", "KICK", "AWAY", "SETNAME", "JOIN", "NOTICE"}
+    found = [each for each in received if each.command in acts]
+    assert acts == {each.command for each in found}
+    for each in received:
+        account = (each.tags or {}).get("account")
+        assert account == ("alice" if (each.source or "").startswith("alice!") else None), each
+
+
+def test_past_acts_have_no_account(irc: IrcServer) -> None:
+    """Somebody else may have had the name, as a guest."""
+    alice = irc.enters("alice")
+    alice.sends("JOIN #tea", "TOPIC #tea :hot", "PRIVMSG PyconChat :register pass-word")
+    caps = ("account-tag", "batch", "draft/chathistory", "draft/event-playback", "message-tags")
+    alice = irc.enters("alice", *caps, password="pass-word")
+    alice.sends("CHATHISTORY LATEST #tea * 10")
+    topic = next(each for each in alice.receives() if each.command == "TOPIC")
+    assert "account" not in (topic.tags or {})
+
+
+def test_sasl_that_is_under_way_at_the_end_of_the_registration(irc: IrcServer) -> None:
+    """It is aborted, and the client is a guest (IRCv3 SASL)."""
+    user = irc.connects("sasl")
+    user.sends("NICK alice", "USER alice 0 * :Alice", "AUTHENTICATE PLAIN", "CAP END")
+    numerics = [each.command for each in user.receives()]
+    assert numerics.index("906") < numerics.index("001")
+    user.sends("AUTHENTICATE PLAIN")
+    assert [each.command for each in user.receives()] == ["AUTHENTICATE"]
