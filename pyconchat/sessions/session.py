@@ -57,6 +57,7 @@ class Session:
         "aside",
         "awaiting",
         "away",
+        "began_at",
         "current",
         "marks",
         "peer",
@@ -95,7 +96,7 @@ class Session:
         self._seconds = services.chat.reactor.seconds
         self._operator: tuple[Account, str] | None = None  # with their password hash
         self._partner_online = False  # last state displayed in a private conversation
-        self.active_at = self._seconds()
+        self.began_at = self.active_at = self._seconds()
 
     @property
     def actor(self) -> Actor:

@@ -104,6 +104,7 @@ class ISession(Interface):
     starting = Attribute("True until `start` has found the missed entries.")
     awaiting = Attribute("The `Conversation` whose approval enters it, or None.")
     active_at = Attribute("When the last line was received, in the reactor's seconds.")
+    began_at = Attribute("When the session began, in the reactor's seconds.")
     marks = Attribute(
         "True for a peer that reports shown entries; else received entries count as shown."
     )

@@ -168,9 +168,10 @@ def _whois(client: Client, account: Account) -> None:
     if account.registered:
         client.reply("330", name, name, "is logged in as")
     if sessions:
-        idle = services.chat.reactor.seconds() - max(each.active_at for each in sessions)
-        signon = services.chat.now() // 1000 - int(idle)
-        client.reply("317", name, str(int(idle)), str(signon), "seconds idle, signon time")
+        now = services.chat.reactor.seconds()
+        idle = int(now - max(each.active_at for each in sessions))
+        signon = services.chat.now() // 1000 - int(now - min(each.began_at for each in sessions))
+        client.reply("317", name, str(idle), str(signon), "seconds idle, signon time")
 
 
 async def whowas(client: Client, message: Message) -> None:

@@ -57,18 +57,25 @@ class Posts:
 
 
 def echo(client: Client, posts: Posts, entry: Entry, where: Where) -> str:
-    """Return the lines of a message of the client itself; empty without echo-message."""
+    """Return the lines of a message of the client itself; empty without echo-message.
+
+    A message that a command of the service has sent, such as ``reply``, is shown to all clients:
+    they know nothing of it.
+    """
     target = f"#{fold(where.group)}" if where.group is not None else f"{fold(where.other or '')}"
-    post = posts.take(target)
+    post, echoes = posts.take(target), "echo-message" in client.caps
+    if post is None and not echoes:
+        (piece,) = client.renderer.talk([entry], where)
+        return piece
     label = post.label if post is not None else ""
-    if where.other is None and not label and "echo-message" not in client.caps:
+    if where.other is None and not label and not echoes:
         return ""  # for most messages nothing has to be rendered
     (piece,) = client.renderer.talk([entry], where)
     received = piece if where.other == client.account.name else ""  # a message to oneself
-    if "echo-message" in client.caps and post is not None and post.echoes is not None:
+    if echoes and post is not None and post.echoes is not None:
         post.echoes.append(piece)
         return received
-    if "echo-message" in client.caps:
+    if echoes:
         return (with_tag("label", label, piece) if label else piece) + received
     if label:
         client.send(with_tag("label", label, f":{client.server} ACK\r\n"))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from msgspec.structs import replace
+
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.commands import find_command
 from pyconchat.domain.accounts import RESERVED
@@ -50,7 +52,10 @@ def say(client: Client, reply: Reply, channel: str = "") -> None:
             lines = _help_lines(reply)
         case Help():
             lines = [each for command in reply.commands for each in _explained(command)]
-        case Replayed() | Matches() | Mentions():
+        case Replayed(where=where) | Matches(where=where):  # which the command has named
+            here = replace(reply, where=replace(where, here=True))
+            lines = _TEXT.log_lines(here)
+        case Mentions():
             lines = _TEXT.log_lines(reply)
         case _:
             lines = reply_lines(reply)

@@ -284,3 +284,15 @@ def test_text_of_ignored_people(irc: IrcServer) -> None:
     seen += alice.gets("WHOWAS eve")
     assert [line for line in seen if "rude" in line] == []
     assert any(" 331 " in line for line in seen)
+
+
+def test_the_time_of_the_login(irc: IrcServer) -> None:
+    """WHOIS has it beside the idle time, which begins anew with each command."""
+    alice, bob = irc.enters("alice"), irc.enters("bob")
+    first = next(each for each in alice.gets("WHOIS bob") if " 317 " in each).split()
+    irc.clock.advance(60)
+    bob.sends("LIST")
+    irc.clock.advance(5)
+    last = next(each for each in alice.gets("WHOIS bob") if " 317 " in each).split()
+    assert last[4] == "5"
+    assert last[5] == first[5]

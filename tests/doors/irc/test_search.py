@@ -121,5 +121,5 @@ def test_the_command_of_the_other_doors(irc: IrcServer) -> None:
     alice = irc.enters("alice")
     alice.sends("JOIN #tea", "PRIVMSG #tea :a kettle")
     lines = alice.gets("SEARCH #tea kettle")
-    assert lines[-1].endswith("alice (in tea): a kettle")
+    assert lines[-1].endswith("#2] alice: a kettle")
     assert lines[-1].startswith("PyconChat NOTICE alice ")

@@ -18,3 +18,31 @@ def test_help_is_written_for_irc(irc: IrcServer) -> None:
     assert any("approve NAME" in each for each in lines)
     (usage, *_) = alice.gets("PRIVMSG PyconChat :help approve")
     assert usage == "PyconChat NOTICE alice /msg PyconChat approve #GROUP NAME…"
+
+
+def test_messages_that_the_service_sends_are_shown(irc: IrcServer) -> None:
+    """A client without echo-message shows what is typed in it, but not what the service sends."""
+    alice, bob = irc.enters("alice"), irc.enters("bob")
+    for user in (alice, bob):
+        user.sends("JOIN #tea")
+    bob.sends("PRIVMSG #tea :how are you?")
+    assert alice.gets("PRIVMSG #tea :well") == []
+    assert alice.gets("PRIVMSG PyconChat :reply #tea 3 very well") == [
+        "alice PRIVMSG #tea very well"
+    ]
+    assert alice.gets("PRIVMSG PyconChat :me #tea waves") == [
+        "alice PRIVMSG #tea \x01ACTION waves\x01"
+    ]
+    shown = alice.gets("PRIVMSG PyconChat :msg bob psst")
+    assert "alice PRIVMSG bob psst" in shown
+    assert alice.gets("PRIVMSG bob :again") == []
+
+
+def test_the_history_does_not_repeat_the_group(irc: IrcServer) -> None:
+    """The command has named it."""
+    alice = irc.enters("alice")
+    alice.sends("JOIN #tea", "PRIVMSG #tea :hello")
+    *_, last = alice.gets("PRIVMSG PyconChat :history #tea")
+    assert last.endswith("#2] alice: hello")
+    *_, last = alice.gets("PRIVMSG PyconChat :search #tea hello")
+    assert last.endswith("#2] alice: hello")
