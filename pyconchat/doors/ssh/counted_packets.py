@@ -87,20 +87,19 @@ class CountedPackets(Packets):
         """Send the *reason* and its description, and close the connection."""
         if self.ending:
             return
-        self.ending = True
+        self.stop()
         self.sendPacket(MSG_DISCONNECT, struct.pack(">L", reason) + NS(desc) + NS(b""))
         self._close_soon()
 
     def ssh_DISCONNECT(self, packet: bytes) -> None:
-        self.ending = True
-        self._connection.abortConnection()
+        self.abort()
 
     def receiveUnimplemented(self, seqnum: int) -> None:
         """Ignored: the peer lacks something that it does not need."""
 
     def abort(self) -> None:
         """Cut the connection."""
-        self.ending = True
+        self.stop()
         self._connection.abortConnection()
 
     def _close_soon(self) -> None:
@@ -116,7 +115,7 @@ class CountedPackets(Packets):
         if not self.ending:
             whence = f"{self.address}: {problem}"
             self.context.refused.note("ssh", whence, self.context.now())
-            self.ending = True
+            self.stop()
             if self.gotVersion:
                 self._connection.abortConnection()
             else:
@@ -147,7 +146,7 @@ class CountedPackets(Packets):
     def _refuse(self, refused: TooManyConnections, line: bytes) -> None:
         """Close the connection, with *line* before any version (RFC 4253, 4.2)."""
         now = self.context.now()
-        self.ending = True
+        self.stop()
         self.context.refused.note(refused.cause, self.address, now)
         if not self.counted.refused(now):
             self._connection.abortConnection()

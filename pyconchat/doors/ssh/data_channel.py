@@ -10,6 +10,7 @@ import struct
 from typing import Any
 
 from twisted.conch.ssh.channel import SSHChannel
+from twisted.conch.ssh.connection import MSG_CHANNEL_DATA
 from twisted.internet.interfaces import IDelayedCall, IPushProducer
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
@@ -17,6 +18,7 @@ from zope.interface import implementer
 
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.ssh.interfaces import ISshDoor
+from pyconchat.doors.ssh.packet_sender import PacketSender
 from pyconchat.doors.ssh.quiet import NOBODY
 from pyconchat.net.connection import IConnection, ILayered
 
@@ -34,6 +36,8 @@ MIN_PACKET = 64
 MAX_LINGER = 2.0
 """Maximum seconds in which the peer may confirm that the channel is closed."""
 
+_data_head = struct.Struct(">BLL").pack  # RFC 4254, 5.2
+
 
 @implementer(IConnection, ILayered)
 class DataChannel(SSHChannel):
@@ -49,6 +53,7 @@ class DataChannel(SSHChannel):
     def __init__(self, context: DoorContext, connection: Any, window: int, max_packet: int) -> None:
         super().__init__(WINDOW, MAX_PACKET, window, min(max_packet, MAX_PACKET), connection)
         self._context = context
+        self._sender: PacketSender = connection.transport.sender
         self.exit_status = 0
         self._door: ISshDoor | None = None
         self._held = bytearray()  # input that the door has not taken
@@ -173,11 +178,10 @@ class DataChannel(SSHChannel):
         """Send *data* as far as the window allows, and the rest later."""
         if self.localClosed or not data:
             return
-        size, ssh = len(data), self.conn.transport
-        most = min(self.remoteWindowLeft, self.remoteMaxPacket)
-        if size <= most and not self._unsent and ssh.can_send:  # nearly always
-            self.remoteWindowLeft -= size
-            ssh.send_data(self._number, data)
+        size, sender, left = len(data), self._sender, self.remoteWindowLeft
+        if sender.can_send and not self._unsent and size <= left and size <= self.remoteMaxPacket:
+            self.remoteWindowLeft = left - size  # nearly always
+            sender.send(_data_head(MSG_CHANNEL_DATA, self._number, size), data)
         else:
             self._unsent += data
             self.send()
@@ -188,14 +192,14 @@ class DataChannel(SSHChannel):
 
     def send(self) -> None:
         """Send the unsent output, as far as the window and the transport allow."""
-        ssh = self.conn.transport
-        while self._unsent and self.remoteWindowLeft and ssh.can_send and not self.localClosed:
+        sender = self._sender
+        while self._unsent and self.remoteWindowLeft and sender.can_send and not self.localClosed:
             size = min(len(self._unsent), self.remoteWindowLeft, self.remoteMaxPacket)
             piece = bytes(self._unsent[:size])
             del self._unsent[:size]
             self.remoteWindowLeft -= size
-            ssh.send_data(self._number, piece)
-        stopped = bool(self._unsent) or not ssh.can_send
+            sender.send(_data_head(MSG_CHANNEL_DATA, self._number, size), piece)
+        stopped = bool(self._unsent) or not sender.can_send
         if stopped is not self._stopped:
             self._stopped = stopped
             if self._producer is not None:
@@ -208,7 +212,7 @@ class DataChannel(SSHChannel):
 
     def unacknowledged(self) -> int:
         """Return the bytes that the peer's kernel has not acknowledged, as far as can be known."""
-        return len(self._unsent) + int(self.conn.transport.unacknowledged())
+        return len(self._unsent) + self._sender.unacknowledged()
 
     # The end.
 
@@ -221,7 +225,7 @@ class DataChannel(SSHChannel):
     def abortConnection(self) -> None:
         """Close the channel at once; the connection, too, if that does not get through."""
         self._unsent.clear()
-        if self.localClosed or not self.conn.transport.can_send:
+        if self.localClosed or not self._sender.can_send:
             self.conn.transport.abort()
         else:
             self._finish()

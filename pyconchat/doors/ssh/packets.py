@@ -5,7 +5,6 @@ Their size, whether their type may come now, and how much work they cause.
 
 from __future__ import annotations
 
-import socket
 import struct
 from enum import Enum
 
@@ -23,16 +22,11 @@ from twisted.internet.interfaces import IDelayedCall
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.input_budget import InputBudget
 from pyconchat.doors.ssh.algorithms import CIPHERS, HOST_KEYS, KEY_EXCHANGES, MACS, SIGNATURES
+from pyconchat.doors.ssh.authenticator import Authenticator
 from pyconchat.doors.ssh.packet_cost import packet_cost
+from pyconchat.doors.ssh.packet_sender import PacketSender
 from pyconchat.doors.ssh.quiet import NOBODY
-from pyconchat.doors.ssh.sealing import Authenticator, Sealer
-from pyconchat.net.connection import (
-    IConnection,
-    is_idle,
-    plain_socket,
-    unacknowledged,
-    unsent,
-)
+from pyconchat.net.connection import IConnection
 
 __all__ = ["MAX_PACKET", "NOT_SSH", "REKEY_BYTES", "Packets"]
 
@@ -79,7 +73,7 @@ class Packets(SSHServerTransport):
     supportedCompressions = [b"none"]
 
     ending = False
-    """True when nothing is read any more."""
+    """True when nothing is read any more. `stop` sets it."""
 
     full = False
     """True while the TCP transport has more unsent bytes than it wants."""
@@ -87,16 +81,18 @@ class Packets(SSHServerTransport):
     _budget: InputBudget
     _connection: IConnection
 
+    sender: PacketSender
+    """Sends the packets; set with `_connection`."""
+
     def __init__(self, context: DoorContext, rekey_bytes: int) -> None:
         self.context = context
         self._input = bytearray()
-        self._socket: socket.socket | None = None
         self._first: bytes | None = None  # the decrypted first block of the next packet
         self._exchange = _Exchange.REPLY  # the server begins with its KEXINIT
         self._exchanged_at = float("-inf")  # when the peer began the last one after the login
         self._exchange_timer: IDelayedCall | None = None
         self._keys_since = context.now()
-        self._bytes_in = self._bytes_out = 0  # with the current keys
+        self._bytes_in = 0  # with the current keys
         self._rekey_bytes = rekey_bytes
 
     # Implemented by the subclass.
@@ -105,8 +101,8 @@ class Packets(SSHServerTransport):
         """Return whether the user authentication is not done yet."""
         raise NotImplementedError
 
-    def exchange_changed(self) -> None:
-        """A key exchange has begun or ended: data can be sent, or not."""
+    def sending_changed(self) -> None:
+        """Channels can send data from now on, or no longer."""
         raise NotImplementedError
 
     def input_handled(self) -> None:
@@ -122,7 +118,7 @@ class Packets(SSHServerTransport):
         return packet_cost(kind, packet)
 
     def connectionMade(self) -> None:
-        self._write(self.ourVersionString + b"\r\n")
+        self.sender.write(self.ourVersionString + b"\r\n")
         self.currentEncryptions = SSHCiphers(b"none", b"none", b"none", b"none")
         self.currentEncryptions.setKeys(b"", b"", b"", b"", b"", b"")
         self._use_ciphers(self.currentEncryptions)
@@ -216,38 +212,24 @@ class Packets(SSHServerTransport):
         if waits and not self._allowedKeyExchangeMessageType(messageType):
             self._blockedByKeyExchange.append((messageType, payload))
             return
-        self._send(self._sealer.seal(self.outgoingPacketSequence, messageType, payload))
+        self.sender.send(bytes((messageType,)), payload)
 
-    def send_data(self, channel: int, data: bytes) -> None:
-        """Send *data* of a *channel*, by the peer's number, while the transport can send."""
-        self._send(self._sealer.seal_data(self.outgoingPacketSequence, channel, data))
+    def update_sending(self) -> None:
+        """Find out anew whether channels can send data."""
+        exchanges = self._keyExchangeState != self._KEY_EXCHANGE_NONE
+        self.sender.can_send = not (exchanges or self.full or self.ending)
+        self.sending_changed()
 
-    def _send(self, packet: bytes) -> None:
-        self.outgoingPacketSequence = (self.outgoingPacketSequence + 1) & 0xFFFFFFFF
-        self._bytes_out += len(packet)
-        self._write(packet)
-
-    def _write(self, data: bytes) -> None:
-        """Give *data* to the kernel at once, if nothing waits, and the rest later."""
-        connection, sent = self._connection, 0
-        if self._socket is None:
-            self._socket = plain_socket(connection)
-        if self._socket is not None and is_idle(connection):
-            try:
-                sent = self._socket.send(data)
-            except OSError:  # it is full, or the transport fails at its next write
-                sent = 0
-        if sent < len(data):
-            connection.write(data[sent:] if sent else data)
-
-    def unacknowledged(self) -> int:
-        """Return the bytes that the peer's kernel has not acknowledged, as far as can be known."""
-        return unsent(self._connection) + unacknowledged(self._socket)
+    def stop(self) -> None:
+        """Handle no more packets, and send no more than the reason."""
+        self.ending = True
+        self.sender.can_send = False
 
     # Key exchanges.
 
     def _use_ciphers(self, ciphers: SSHCiphers) -> None:
-        self._sealer, self._authenticator = Sealer(ciphers), Authenticator(ciphers.inMAC)
+        self._authenticator = Authenticator(ciphers.inMAC)
+        self.sender.use(ciphers)
 
     def _begin_exchange(self) -> None:
         """The peer's KEXINIT begins an exchange, or answers ours. Raises `Malformed`."""
@@ -260,12 +242,15 @@ class Packets(SSHServerTransport):
             self._exchanged_at = now
             self._time_exchange()
         self._exchange = _Exchange.INIT
-        self.exchange_changed()
+
+    def sendKexInit(self) -> None:
+        super().sendKexInit()
+        self.update_sending()
 
     def _end_exchange(self) -> None:
         self._exchange = _Exchange.NONE
         self._keys_since = self.context.now()
-        self._bytes_in = self._bytes_out = 0
+        self._bytes_in = self.sender.bytes_sent = 0
         if self._exchange_timer is not None:
             self._exchange_timer.cancel()
             self._exchange_timer = None
@@ -273,7 +258,7 @@ class Packets(SSHServerTransport):
     def _newKeys(self) -> None:
         self._use_ciphers(self.nextEncryptions)  # before packets that have waited are sent
         super()._newKeys()
-        self.exchange_changed()
+        self.update_sending()
 
     def _time_exchange(self) -> None:
         self._exchange_timer = self.context.reactor.callLater(
@@ -287,10 +272,9 @@ class Packets(SSHServerTransport):
     def rekey_if_due(self) -> None:
         if self.logs_in() or self._exchange is not _Exchange.NONE:
             return
-        most = max(self._bytes_in, self._bytes_out)
+        most = max(self._bytes_in, self.sender.bytes_sent)
         age = self.context.now() - self._keys_since
         if most >= self._rekey_bytes or age >= REKEY_SECONDS:
             self._exchange = _Exchange.REPLY
             self._time_exchange()
             self.sendKexInit()
-            self.exchange_changed()

@@ -31,6 +31,7 @@ from pyconchat.doors.input_budget import (
 from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.ssh.connection import SshConnection
 from pyconchat.doors.ssh.counted_packets import CountedPackets
+from pyconchat.doors.ssh.packet_sender import PacketSender
 from pyconchat.doors.ssh.packets import REKEY_BYTES
 from pyconchat.doors.ssh.user_auth import UserAuth
 from pyconchat.doors.ssh.visitor import Visitor
@@ -77,6 +78,7 @@ class SshTransport(CountedPackets):
     def connectionMade(self) -> None:
         context, limits = self.context, self.context.limits
         connection = self._connection = cast(IConnection, self.transport)
+        self.sender = PacketSender(connection)
         self._last_input = context.now()
         keep_alive(connection, limits.ping_seconds, limits.silence_seconds)
         set_read_size(connection, FIRST_READ_SIZE)
@@ -106,7 +108,7 @@ class SshTransport(CountedPackets):
         """Ignored: the server never closes only its own direction."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # type: ignore[override]
-        self.ending = True
+        self.stop()
         for timer in (self._deadline, self._exchange_timer):
             if timer is not None and timer.active():
                 timer.cancel()
@@ -127,26 +129,19 @@ class SshTransport(CountedPackets):
         self.rests_until = 0.0
         self._full_since = self.context.now()
         self._update_reading()
-        self.exchange_changed()
+        self.update_sending()
 
     def resumeProducing(self) -> None:
         """Write again."""
         self.full = False
-        self.exchange_changed()
+        self.update_sending()
         self._update_reading()
         self.handle_input()
 
     def stopProducing(self) -> None:
         """Ignored: `connectionLost` follows."""
 
-    @property
-    def can_send(self) -> bool:
-        """Return whether a channel may send data now."""
-        return (
-            not self.full and not self.ending and self._keyExchangeState == self._KEY_EXCHANGE_NONE
-        )
-
-    def exchange_changed(self) -> None:
+    def sending_changed(self) -> None:
         if isinstance(self.service, SshConnection):
             self.service.sending_changed()
 
