@@ -89,10 +89,19 @@ class OutputBuffer:
 
         *leave* is called when that is no longer so.
         """
-        if self._send is None or self._life is not _OPEN or self._busy or self._queue:
+        if self._send is None or not self.begin_direct(leave):
             return None
-        self._leave = leave
         return self._send
+
+    def begin_direct(self, leave: Callable[[], None]) -> bool:
+        """Return whether blocks may be written to the transport directly: nothing is queued.
+
+        *leave* is called when that is no longer so.
+        """
+        if self._life is not _OPEN or self._busy or self._queue:
+            return False
+        self._leave = leave
+        return True
 
     def end_direct(self) -> None:
         """Something has to come before the next block, or none is accepted any more."""
@@ -134,6 +143,7 @@ class OutputBuffer:
     def pauseProducing(self) -> None:
         """Pass on nothing for now: the wrapped transport is full."""
         self._busy = True
+        self.end_direct()
 
     def stopProducing(self) -> None:
         """Discard the queue: the connection is lost."""

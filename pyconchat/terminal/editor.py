@@ -132,6 +132,16 @@ class LineEditor:
         self._write(self._out.screen.show_above(block))
         return len(block)
 
+    def show_by(self, write: Callable[[bytes], None]) -> Callable[[bytes], int]:
+        """Return `show` with another *write*, in the fewest calls: for many terminals."""
+        show_above = self._out.screen.show_above
+
+        def show(block: bytes) -> int:
+            write(show_above(block))
+            return len(block)
+
+        return show
+
     def ask(self, question: str, secret: bool = False, max_bytes: int = 0) -> None:
         """Ask *question*: the next line is the answer. If it is *secret*, nothing of it shows.
 

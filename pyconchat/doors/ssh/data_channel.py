@@ -46,6 +46,16 @@ class DataChannel(SSHChannel):
     The peer takes *window* bytes, in packets of *max_packet* bytes.
     """
 
+    # What is needed for each block of output lies together: Conch's objects are large.
+    __slots__ = (
+        "_number",
+        "_sender",
+        "_unsent",
+        "localClosed",
+        "remoteMaxPacket",
+        "remoteWindowLeft",
+    )
+
     conn: Any
     _log = NOBODY
     _own_log = Logger(namespace="pyconchat")

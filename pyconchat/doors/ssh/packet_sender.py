@@ -120,4 +120,5 @@ class PacketSender:
 
     def unacknowledged(self) -> int:
         """Return the bytes that the peer's kernel has not acknowledged, as far as can be known."""
-        return unsent(self._connection) + unacknowledged(self._socket)
+        waiting = unsent(self._connection) if self._waits else 0
+        return waiting + unacknowledged(self._socket)

@@ -75,7 +75,9 @@ class TerminalSession(PersonPeer):
     def direct_send(self, leave: Callable[[], None]) -> Send | None:
         """As `IPeer` has it: the editor shows each block above the prompt, at any time."""
         assert self._edited is not None, "the prompt was begun"
-        return self._edited.editor.show
+        if not self._output.begin_direct(leave):
+            return None
+        return self._edited.editor.show_by(self.channel.write)
 
     def _keeps_line(self, line: str) -> bool:
         """Return whether an entered *line* stays on the screen: a message comes back."""
