@@ -128,7 +128,10 @@ def test_refusals(server: Server, ssh: OpenSsh, key: Path, tmp_path: Path) -> No
 
 
 def test_sshfs(server: Server, ssh: OpenSsh, key: Path, tmp_path: Path) -> None:
-    """Folders are listed, and files are read."""
+    """Folders are listed, and files are read, also large ones in small parts."""
+    large, data = tmp_path / "large.bin", os.urandom(1_000_000)
+    large.write_bytes(data)
+    assert run(ssh.file_command("scp", key, str(large), "erin@127.0.0.1:tea/")).returncode == 0
     small = tmp_path / "small.txt"
     for text in ("old\n", "new\n"):
         small.write_text(text)
@@ -143,10 +146,12 @@ def test_sshfs(server: Server, ssh: OpenSsh, key: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     try:
         assert os.listdir(mounted) == ["tea"]
-        newest, older = sorted(os.listdir(mounted / "tea"))
+        _, newest, older = sorted(os.listdir(mounted / "tea"))
         assert (mounted / "tea" / older).read_text() == "old\n"
         assert (mounted / "tea" / newest).read_text() == "new\n"
         assert (mounted / "tea" / "small.txt").stat().st_size == 4
+        with (mounted / "tea" / "large.bin").open("rb", buffering=0) as file:
+            assert b"".join(iter(lambda: file.read(4096), b"")) == data
         with pytest.raises(OSError, match=r"not implemented|not supported|not permitted"):
             (mounted / "more").mkdir()
         (mounted / "tea" / "copy.txt").write_text("a copy\n")

@@ -54,6 +54,19 @@ def test_a_file_there_and_back(tea: SshServer, files: SftpClient) -> None:
     assert files.asks(sftp.STAT, "/tea/notes.pdf").size == len(DATA)
 
 
+@pytest.mark.parametrize("first", [1, 16_384, 65_536])
+def test_no_answer_is_short(files: SftpClient, first: int) -> None:
+    """Before the end of the file: sshfs takes a short answer for its end."""
+    files.puts("/tea/long.bin", DATA * 3)
+    opened, data, size = files.opens("/tea/long.bin"), b"", first
+    while len(data) < len(DATA) * 3:
+        read = files.asks(sftp.READ_FILE, opened.string, [len(data)], size).string
+        assert len(read) == min(size, len(DATA) * 3 - len(data))
+        data, size = data + read, 32_768
+    assert data == DATA * 3
+    assert files.asks(sftp.READ_FILE, opened.string, [len(data)], size).status == sftp.EOF
+
+
 def test_the_folders(files: SftpClient) -> None:
     """The own groups; of several files with one name the newest has it."""
     assert files.lists("/") == ["tea"]

@@ -66,20 +66,19 @@ class OpenFile:
         self._ahead_at = 0  # and where they are in the file
 
     async def read(self, offset: int, size: int) -> bytes:
-        """Return at most *size* bytes, none at the end of the file.
+        """Return *size* bytes, but at most `MAX_DATA`, and fewer only at the end of the file.
 
-        Raises `Refused` as soon as the owner of the ticket may not read the file.
+        sshfs takes a shorter answer for the end. Raises `Refused` as soon as the owner of the
+        ticket may not read the file.
         """
         self._files.require_right(self._ticket)
+        size = min(size, MAX_DATA, max(0, (self.attributes.size or 0) - offset))
         start = offset - self._ahead_at
-        if not 0 <= start < len(self._ahead):
-            if offset >= (self.attributes.size or 0):
-                self._ahead = b""
-                return b""
+        if size and not 0 <= start <= len(self._ahead) - size:
             self._ahead = await self._files.run(os.pread, self._descriptor, READ_SIZE, offset)
             self._ahead_at, start = offset, 0
             self._files.require_right(self._ticket)
-        end = start + min(size, MAX_DATA)
+        end = start + size
         data = self._ahead[start:end]
         if end >= len(self._ahead):
             self._ahead = b""  # most files are read once, and many may be open
