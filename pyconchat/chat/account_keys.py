@@ -60,13 +60,17 @@ class AccountKeys:
         with self._alone(account):
             return await self._add(session, account, key)
 
-    async def _add(self, session: ISession, account: Account, key: PublicKey) -> bool:
+    def require_addable(self, account: Account, key: PublicKey) -> None:
+        """Raise `Refused` if *key* cannot be added to *account*."""
         if account.key_of(key.blob) is not None:
             raise Refused(Code.UNCHANGED, "That key is listed already.")
         if len(account.keys) >= MAX_KEYS:
             raise Refused(
                 Code.TOO_MANY, "An account has at most {most} keys: remove one.", most=MAX_KEYS
             )
+
+    async def _add(self, session: ISession, account: Account, key: PublicKey) -> bool:
+        self.require_addable(account, key)
         was_guest = not account.registered
         added = replace(key, added=self._now())
         if was_guest:

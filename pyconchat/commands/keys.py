@@ -74,6 +74,7 @@ async def _offered(call: Call) -> PublicKey:
             Code.MISSING_ARGUMENT,
             "Your connection has offered no key: /key add KEY takes the line of a .pub file.",
         )
+    call.services.keys.require_addable(call.account, key)
     if (await call.ask(f"Add {key.type} {key.fingerprint}? yes or no: ")).lower() != "yes":
         raise Refused(Code.CANCELLED, "No key was added.")
     return key

@@ -337,7 +337,7 @@ def test_keys(ssh: SshServer) -> None:
 
 
 def test_the_offered_key(ssh: SshServer) -> None:
-    """``/key add`` takes the key that this connection has offered, after a question."""
+    """``/key add`` takes the key that this connection has offered, after a question, once."""
     key = new_key()
     client = SshClient(ssh).begins()
     assert client.probe("alice", key) is False
@@ -348,6 +348,8 @@ def test_the_offered_key(ssh: SshServer) -> None:
     client.types(channel, "yes")
     assert "logs you in from now on" in client.sees()
     assert SshClient(ssh).begins().key("alice", key) is True
+    client.types(channel, "/key add")
+    assert "is listed already" in client.sees()
 
 
 def test_an_account_without_a_password(ssh: SshServer) -> None:
