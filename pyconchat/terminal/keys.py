@@ -12,7 +12,7 @@ from codecs import utf_8_decode
 from enum import Enum
 from typing import Final, NamedTuple, TypeAlias
 
-__all__ = ["MAX_PASTE", "Alt", "Input", "Key", "KeyDecoder", "Paste"]
+__all__ = ["MAX_PASTE", "WORD_SEQUENCES", "Alt", "Input", "Key", "KeyDecoder", "Paste"]
 
 MAX_PASTE = 65_536
 """Maximum characters of one paste; a longer one is discarded."""
@@ -37,6 +37,7 @@ class Key(Enum):
     KILL_END = "remove what follows the cursor (Ctrl-K)"
     KILL_START = "remove what precedes the cursor (Ctrl-U)"
     KILL_WORD = "remove the word before the cursor (Ctrl-W)"
+    KILL_WORD_AFTER = "remove the word after the cursor (Alt-D)"
     YANK = "insert what was removed last (Ctrl-Y)"
     UP = "the line before, of the history"
     DOWN = "the line after, of the history"
@@ -88,6 +89,16 @@ CONTROLS: Final = {
 }
 """Control characters, and the replacement of the UTF-8 decoder for invalid bytes."""
 
+WORD_SEQUENCES: Final = {
+    "\x1bb": Key.WORD_LEFT,  # macOS sends it for Option-Left
+    "\x1bf": Key.WORD_RIGHT,
+    "\x1b[1;3D": Key.WORD_LEFT,
+    "\x1b[1;3C": Key.WORD_RIGHT,
+    "\x1bd": Key.KILL_WORD_AFTER,
+    "\x1b\x7f": Key.KILL_WORD,
+}
+"""Alt with a letter, an arrow or Backspace, as in readline."""
+
 SEQUENCES: Final[dict[str, Key | Alt]] = {
     **{
         f"\x1b{mode}{final}": key
@@ -105,6 +116,7 @@ SEQUENCES: Final[dict[str, Key | Alt]] = {
     "\x1b[3~": Key.DELETE,
     "\x1b[1;5C": Key.WORD_RIGHT,
     "\x1b[1;5D": Key.WORD_LEFT,
+    **WORD_SEQUENCES,
     **{f"\x1b{number}": Alt(number) for number in range(1, 10)},
 }
 """The sequences of keys; others are ignored."""
@@ -112,7 +124,7 @@ SEQUENCES: Final[dict[str, Key | Alt]] = {
 _PASTE_BEGINS, _PASTE_ENDS = "\x1b[200~", "\x1b[201~"
 _TOKEN = re.compile(
     r"(?P<text>[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufffd]+)"
-    r"|(?P<sequence>\x1b(?:\[\[[A-E]|\[[0-?]{0,24}[ -/]{0,2}[@-Z\\-~]|O[@-~]|[1-9]))"
+    r"|(?P<sequence>\x1b(?:\[\[[A-E]|\[[0-?]{0,24}[ -/]{0,2}[@-Z\\-~]|O[@-~]|[1-9bdf\x7f]))"
     r"|(?P<begun>\x1b(?:\[\[|\[[0-?]{0,24}[ -/]{0,2}|O)?\Z)"
     r"|(?P<other>[\s\S])"
 )

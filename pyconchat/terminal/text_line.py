@@ -66,9 +66,7 @@ class TextLine:
 
     def move_word_right(self) -> None:
         """Move the cursor to the end of the word after it."""
-        match = _WORD_AFTER.match(self.text, self.cursor)
-        assert match is not None
-        self.cursor = match.end()
+        self.cursor = self._word_end()
 
     def delete_before(self) -> None:
         """Remove the character before the cursor."""
@@ -87,6 +85,10 @@ class TextLine:
     def kill_word(self) -> None:
         """Remove the word before the cursor; `yank` inserts it again."""
         self.kill(self._word_start(), self.cursor)
+
+    def kill_word_after(self) -> None:
+        """Remove the word after the cursor; `yank` inserts it again."""
+        self.kill(self.cursor, self._word_end())
 
     def yank(self) -> bool:
         """Insert the last removed text; return whether it fits."""
@@ -122,6 +124,8 @@ class TextLine:
                 self.kill(self.cursor, len(self.text))
             case Key.KILL_WORD:
                 self.kill_word()
+            case Key.KILL_WORD_AFTER:
+                self.kill_word_after()
             case Key.YANK:
                 return self.yank()
             case _:
@@ -133,6 +137,11 @@ class TextLine:
         while start and not self.text[start - 1].isspace():
             start -= 1
         return start
+
+    def _word_end(self) -> int:
+        match = _WORD_AFTER.match(self.text, self.cursor)
+        assert match is not None
+        return match.end()
 
     def _remove(self, start: int, end: int) -> None:
         self._bytes -= len(self.text[start:end].encode())

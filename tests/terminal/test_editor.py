@@ -84,6 +84,8 @@ def alice() -> Typist:
         ("hello world" + "\x1b[1;5D" + "big ", "hello big world"),
         ("hello\x15bye", "bye"),
         ("hello world\x1b[1;5D\x0bthere", "hello there"),
+        ("hello big world\x1bb\x1bb\x1bd", "hello  world"),
+        ("one two\x1b\x7f\x1bb\x1bf!", "one! "),
         ("hello \x15say \x19", "say hello "),
         ("hello\x03bye", "bye"),
         (f"a{FAMILY}\x7fb", "ab"),

@@ -14,6 +14,7 @@ from pyconchat.terminal.keys import (
     CONTROLS,
     MAX_PASTE,
     SEQUENCES,
+    WORD_SEQUENCES,
     Alt,
     Input,
     Key,
@@ -34,6 +35,9 @@ NAMES = {
 }
 
 
+WORDS = Key.WORD_LEFT, Key.WORD_RIGHT, Key.KILL_WORD_AFTER, Key.KILL_WORD
+
+
 def joined(inputs: list[Input]) -> list[Input]:
     """Return *inputs* with neighbouring texts joined."""
     found: list[Input] = []
@@ -48,7 +52,7 @@ def joined(inputs: list[Input]) -> list[Input]:
 def test_the_sequences_of_real_terminals() -> None:
     """Each of ours is the same key in prompt_toolkit's table."""
     for sequence, key in SEQUENCES.items():
-        if isinstance(key, Key):
+        if isinstance(key, Key) and sequence not in WORD_SEQUENCES:
             assert NAMES[ANSI_SEQUENCES[sequence]] is key, repr(sequence)  # type: ignore[index]
 
 
@@ -64,6 +68,8 @@ def test_the_sequences_of_real_terminals() -> None:
         (b"\x1b3\x1b9", [Alt(3), Alt(9)]),
         (b"\x1b", []),
         (b"\x1bab", ["ab"]),
+        (b"\x1bb\x1bf\x1bd\x1b\x7f", list(WORDS)),
+        (b"\x1b[1;3D\x1b[1;3C", [Key.WORD_LEFT, Key.WORD_RIGHT]),
         (b"\x1b[25;9~x\x1b[Zy\x1b[[Az", ["x", "y", "z"]),
         (b"\x1b[200~a\r\nb\x1b[A\x1b[201~c", [Paste("a\r\nb\x1b[A"), "c"]),
         (b"\x1b[200~\x1b[201~", [Paste("")]),
