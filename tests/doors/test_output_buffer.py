@@ -180,6 +180,21 @@ def test_a_block_is_sent_at_once_if_the_kernel_takes_it(pipe: Pipe) -> None:
     assert not pipe.selector.writers
 
 
+def test_direct_writes_end_when_the_wrapped_transport_is_full() -> None:
+    """They may begin again when it has room, and nothing is queued."""
+    left: list[int] = []
+    buffer = OutputBuffer(cast(IConnection, Wire()), 0, lambda: None, lambda: None)
+    assert buffer.begin_direct(lambda: left.append(1))
+    buffer.pauseProducing()
+    assert left == [1]
+    assert not buffer.begin_direct(lambda: left.append(2))
+    buffer.write(b"later")
+    buffer.resumeProducing()
+    assert buffer.begin_direct(lambda: left.append(3))
+    buffer.finish()
+    assert left == [1, 3]
+
+
 def test_overflow(pipe: Pipe) -> None:
     """If a peer reads nothing and more than the maximum is queued, *overflow* is called once."""
     buffer = RecordingBuffer(pipe, max_bytes=100_000)

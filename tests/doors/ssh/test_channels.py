@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 
 import pytest
@@ -159,6 +160,33 @@ def test_a_window_that_never_opens(ssh: SshServer) -> None:
     assert unsent < 1_100_000
     assert bob.sees().count("x" * 3000) == 160
     assert ssh.dropped("stuck") + ssh.dropped("overfull") == 1
+
+
+@pytest.mark.parametrize("full", ["window", "transport"])
+def test_a_terminal_that_falls_behind(ssh: SshServer, full: str) -> None:
+    """It gets everything later, once and in order, and then each message at once again."""
+    alice, bob = SshClient(ssh).logs_in("alice"), ssh.at_nc("bob", PASSWORD)
+    bob.types("/create tea open")
+    channel = alice.runs("chat tea", 2000 if full == "window" else 2**21, term="xterm")
+    alice.sees(2)
+    bob.types("before")
+    assert "before" in alice.sees()
+    if full == "transport":
+        alice.wire.stops_reading()
+    numbers = list(range(100, 160))
+    for number in numbers:
+        bob.types(f"number {number} {'x' * 40}")
+        alice.tick()
+    shown = alice.sees(0)
+    assert "number 159" not in shown
+    if full == "window":
+        alice.sends(ADJUST, struct.pack(">2L", channel, 2**20))
+    else:
+        alice.wire.reads()
+    shown += alice.sees(2)
+    assert [int(each) for each in re.findall(r"number (\d+)", shown)] == numbers
+    bob.types("after")
+    assert "after" in alice.sees()
 
 
 def test_huge_windows(ssh: SshServer) -> None:
