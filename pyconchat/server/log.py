@@ -6,6 +6,7 @@ itself. Here only the lines of PyconChat are printed, and Twisted's warnings and
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import MutableMapping
@@ -21,6 +22,8 @@ from twisted.logger import (
     textFileLogObserver,
 )
 from twisted.python.logfile import LogFile
+
+from pyconchat.server.background_log import BackgroundLog, descriptor_writer
 
 __all__ = ["format_line", "log_observer"]
 
@@ -56,17 +59,34 @@ def log_observer(options: MutableMapping[str, Any], reactor: Any) -> ILogObserve
     """
     if _TWIST_FORMAT in options:
         if options[_TWIST_FORMAT] is textFileLogObserver:
-            options[_TWIST_FORMAT] = lambda file: FileLogObserver(file, format_line)
+            options[_TWIST_FORMAT] = lambda file: _stream_observer(file, reactor)
         return None
     if options.get("syslog") or options.get("logger"):
         return None
     name = options.get("logfile") or ""
     if name == "-" or (options.get("nodaemon") and not name):
-        return FileLogObserver(sys.stdout or _nowhere(), format_line)
+        return _stream_observer(sys.stdout or _nowhere(), reactor)
     file = LogFile.fromFullPath(name or DEFAULT_LOG)  # type: ignore[no-untyped-call]
+    log = BackgroundLog(file.write)
     if not signal.getsignal(signal.SIGUSR1):  # as twistd does for its own log files
-        signal.signal(signal.SIGUSR1, lambda *_: reactor.callFromThread(file.rotate))
-    return FileLogObserver(cast(TextIO, file), format_line)
+        signal.signal(signal.SIGUSR1, lambda *_: reactor.callFromThread(log.call, file.rotate))
+    return _background_observer(log, reactor)
+
+
+def _stream_observer(stream: TextIO, reactor: Any) -> FileLogObserver:
+    """Return an observer that writes to the file of *stream*, by a descriptor of its own.
+
+    The end of Python needs the lock of a stream, which a thread that is blocked would hold.
+    """
+    write = descriptor_writer(os.dup(stream.fileno()))
+    return _background_observer(BackgroundLog(write, stream.encoding or "utf-8"), reactor)
+
+
+def _background_observer(log: BackgroundLog, reactor: Any) -> FileLogObserver:
+    """Return an observer that writes to *log*, whose thread runs while *reactor* does."""
+    reactor.callWhenRunning(log.start)  # after a daemon has forked
+    reactor.addSystemEventTrigger("after", "shutdown", log.stop)
+    return FileLogObserver(cast(TextIO, log), format_line)
 
 
 def _nowhere() -> TextIO:
