@@ -115,7 +115,14 @@ class SqlStore:
                 self._commits.forget(connection)
 
     def prepare(self) -> None:
-        """Make the first commits as quick as the later ones. Raises `NotSaved`."""
+        """Make the first commits as quick as the later ones. Raises `NotSaved`.
+
+        Commits are refused from now on if SQLite's file is removed or replaced.
+        """
+        try:
+            self._writer.require_this_file()
+        except OSError as problem:
+            raise NotSaved(f"{problem.filename}: {problem.strerror}") from None
         self._commits.removed = not self._writer.empty_wal()
         if self._flusher is not None:
             self._flusher.start()

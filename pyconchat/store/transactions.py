@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from pyconchat.domain.errors import NotSaved, TimedOut
+from pyconchat.store.database_file import DatabaseFile
 from pyconchat.store.engines import is_sqlite
 from pyconchat.store.wal import prewrite_wal, truncate_wal
 
@@ -123,6 +124,15 @@ class Writer:
         self._engine = engine
         self._sqlite = is_sqlite(engine)
         self._kept: Connection | None = None
+        self._file: DatabaseFile | None = None
+
+    def require_this_file(self) -> None:
+        """From now on, refuse to commit if SQLite's file is no longer the same. Raises `OSError`.
+
+        PostgreSQL needs no such check.
+        """
+        if self._sqlite and self._engine.url.database is not None:
+            self._file = DatabaseFile(self._engine.url.database)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -168,6 +178,8 @@ class Writer:
     @contextmanager
     def commit(self) -> Iterator[Connection]:
         """As `transaction`, but raises `CommitLost` if PostgreSQL may have committed it."""
+        if self._file is not None:
+            self._file.require()
         if self._sqlite:
             with self.transaction() as connection:
                 yield connection
@@ -187,6 +199,8 @@ class Writer:
 
         Raises `CallLost` if PostgreSQL may have committed it, and `NotSaved`.
         """
+        if self._file is not None:
+            self._file.require()
         with self._connection() as connection:
             try:
                 yield connection
