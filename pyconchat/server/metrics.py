@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -18,6 +19,8 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
+from twisted.protocols.policies import WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.http import Request
 from twisted.web.resource import Resource
@@ -29,7 +32,10 @@ from pyconchat.chat.readiness import Readiness
 from pyconchat.chat.statistics import BOUNDS, Histogram, Statistics
 from pyconchat.domain.replies import Drop
 
-__all__ = ["metrics_site", "metrics_text"]
+__all__ = ["MAX_CONNECTIONS", "metrics_factory", "metrics_site", "metrics_text"]
+
+MAX_CONNECTIONS = 16
+"""Maximum connections to the port: the limits of the doors do not count them."""
 
 _GAUGES = {
     "uptime": ("uptime_seconds", "Seconds since the server started."),
@@ -180,3 +186,19 @@ def metrics_site(
     if readiness is not None:
         root.putChild(b"ready", _Ready(readiness))
     return _Site(root, timeout=30)
+
+
+class _FewConnections(WrappingFactory):
+    """Closes the connections that are more than `MAX_CONNECTIONS` at once."""
+
+    noisy = False
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        return None if len(self.protocols) >= MAX_CONNECTIONS else super().buildProtocol(addr)
+
+
+def metrics_factory(
+    statistics: Statistics, nodes: Nodes | None, readiness: Readiness
+) -> WrappingFactory:
+    """Return the factory of `metrics_site` with few connections at once."""
+    return _FewConnections(metrics_site(statistics, nodes, readiness))

@@ -166,10 +166,10 @@ class ChatService(MultiService):
             for description in self.config.doors.web:
                 self._ports.open_web(description, web)
         if self.config.doors.metrics:
-            from pyconchat.server.metrics import metrics_site  # most servers do not import it
+            from pyconchat.server.metrics import metrics_factory  # most servers do not import it
 
-            site = metrics_site(self._statistics, self.chat.nodes, self.chat.readiness)
-            self._ports.open_metrics(self.config.doors.metrics, site)
+            factory = metrics_factory(self._statistics, self.chat.nodes, self.chat.readiness)
+            self._ports.open_metrics(self.config.doors.metrics, factory)
         super().privilegedStartService()
 
     def _open_ssh(self) -> None:

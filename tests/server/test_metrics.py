@@ -5,16 +5,25 @@ from __future__ import annotations
 import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.web.test.requesthelper import DummyRequest
 
 from pyconchat.chat.statistics import Statistics
 from pyconchat.domain.replies import Drop, Durations, Stats
 from pyconchat.render.replies import reply_lines
-from pyconchat.server.metrics import _COUNTERS, _GAUGES, _StatisticsCollector, metrics_site
+from pyconchat.server.metrics import (
+    _COUNTERS,
+    _GAUGES,
+    MAX_CONNECTIONS,
+    _StatisticsCollector,
+    metrics_factory,
+    metrics_site,
+)
 from pyconchat.store import SqlStore
 from pyconchat.testing import InlineThreads
 from tests.support.programs import MemoryServer
@@ -120,3 +129,23 @@ def test_a_client_that_does_not_wait_for_the_readiness(
     slow.callback([])
     server.stop()
     assert (request.written, request.finished) == ([], 0)
+
+
+def test_many_connections(store: SqlStore, clock: Clock) -> None:
+    """They cannot take all descriptors of the server; when one ends, another one is accepted."""
+    server = MemoryServer(store, clock)
+    factory = metrics_factory(server.chat.statistics, None, server.chat.readiness)
+    peer = IPv4Address("TCP", "192.0.2.1", 4000)
+    protocols = []
+    while (protocol := factory.buildProtocol(peer)) is not None:
+        protocol.makeConnection(StringTransport())
+        protocols.append(protocol)
+    assert len(protocols) == MAX_CONNECTIONS
+    transport = protocols[0].transport
+    protocols[0].dataReceived(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b"pyconchat_sessions" in transport.value()
+    protocols[0].connectionLost(Failure(ConnectionDone()))
+    assert factory.buildProtocol(peer) is not None
+    for each in protocols[1:]:
+        each.connectionLost(Failure(ConnectionDone()))
+    server.stop()
