@@ -148,6 +148,19 @@ class _Site(Site):
         pass
 
 
+class _OnlyRequest(SiteRequest):
+    """The only request of its connection.
+
+    Twisted answers all requests that were sent ahead in one turn of the reactor, and keeps the
+    answers in memory: the chat would wait for them.
+    """
+
+    def process(self) -> None:
+        self.setHeader(b"connection", b"close")
+        self.channel.persistent = False
+        super().process()
+
+
 class _Ready(Resource):
     """The page ``/ready``."""
 
@@ -185,7 +198,7 @@ def metrics_site(
     root.putChild(b"metrics", _Metrics(statistics, nodes))
     if readiness is not None:
         root.putChild(b"ready", _Ready(readiness))
-    return _Site(root, timeout=30)
+    return _Site(root, _OnlyRequest, timeout=30)
 
 
 class _FewConnections(WrappingFactory):

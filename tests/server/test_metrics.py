@@ -143,9 +143,24 @@ def test_many_connections(store: SqlStore, clock: Clock) -> None:
     assert len(protocols) == MAX_CONNECTIONS
     transport = protocols[0].transport
     protocols[0].dataReceived(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert b"pyconchat_sessions" in transport.value()
+    assert b"pyconchat_sessions " in transport.value()
     protocols[0].connectionLost(Failure(ConnectionDone()))
     assert factory.buildProtocol(peer) is not None
     for each in protocols[1:]:
         each.connectionLost(Failure(ConnectionDone()))
+    server.stop()
+
+
+def test_requests_that_are_sent_ahead(store: SqlStore, clock: Clock) -> None:
+    """A connection has one answer: thousands of them held the chat up, and filled the memory."""
+    server = MemoryServer(store, clock)
+    factory = metrics_factory(server.chat.statistics, None, server.chat.readiness)
+    protocol = factory.buildProtocol(IPv4Address("TCP", "192.0.2.1", 4000))
+    transport = StringTransport()
+    protocol.makeConnection(transport)
+    protocol.dataReceived(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+    assert transport.value().count(b"HTTP/1.1 200 OK\r\n") == 1
+    assert b"\r\nconnection: close\r\n" in transport.value().lower()
+    assert transport.disconnecting
+    protocol.connectionLost(Failure(ConnectionDone()))
     server.stop()
