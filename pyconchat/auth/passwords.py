@@ -54,7 +54,8 @@ class Hasher:
     def __init__(self, reactor: IReactorFromThreads) -> None:
         self.turns = Turns()
         self._reactor = reactor
-        self._threads = ThreadPool(0, MAX_THREADS, "pyconchat-hasher")
+        # Both start with the server: later, a container may have none left (pids.max).
+        self._threads = ThreadPool(MAX_THREADS, MAX_THREADS, "pyconchat-hasher")
         self._pending = 0
 
     @property

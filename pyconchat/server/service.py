@@ -94,7 +94,8 @@ class ChatService(MultiService):
             config.store_url, config.store.durability, self._damaged, shared=several
         )
         node = self._node() if several else None
-        self._disk = ThreadPool(0, MAX_DISK_THREADS, "pyconchat-files")
+        # All threads start with the server: later, a container may have none left (pids.max).
+        self._disk = ThreadPool(MAX_DISK_THREADS, MAX_DISK_THREADS, "pyconchat-files")
         self.chat = Chat(
             self._store, self._threads, reactor, self._hasher, config, wall_clock, node
         )

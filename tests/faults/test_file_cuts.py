@@ -119,6 +119,23 @@ def test_cuts_at_random_bytes(enter: Enter, server: Server) -> None:
     assert partials(server) == []
 
 
+def threads(server: Server) -> int:
+    """Return how many threads the server's process has."""
+    assert server.process is not None
+    return len(os.listdir(f"/proc/{server.process.pid}/task"))
+
+
+def test_no_thread_is_started_later(enter: Enter, server: Server) -> None:
+    """Hashing, reading, searching and files work when the system gives no more threads."""
+    before = threads(server)
+    alice = enter("alice")
+    upload(alice, server.port, "notes.pdf", b"x" * 100_000)
+    assert download(alice, server.port, 1) == b"x" * 100_000
+    for line in ("/history", "/search x"):
+        alice.does(line, GROUP)
+    assert threads(server) == before
+
+
 def test_a_download_that_is_cut(enter: Enter, server: Server) -> None:
     """A download in pieces, each from the offset reached so far, gives the file."""
     random.seed(8)
