@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
-from argon2.low_level import Type
+from argon2.exceptions import HashingError, InvalidHashError, VerificationError
+from argon2.low_level import Type, error_to_str
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
@@ -37,6 +37,9 @@ DUMMY_HASH = (
     "$IvEust26fUn/yV8JQ+2c3FkdsLSwYkApFQCYw6ypY3E"
 )
 """Dummy hash: verifying an unknown name must take as long as verifying a known one."""
+
+NO_MEMORY = error_to_str(-22)
+"""argon2's message if it gets no memory (ARGON2_MEMORY_ALLOCATION_ERROR)."""
 
 
 def hash_password(password: str) -> str:
@@ -72,7 +75,7 @@ class Hasher:
         self._threads.stop()
 
     def hash(self, password: str, asker: Asker) -> Deferred[str]:
-        run = self.turns.run(asker, lambda: self._submit(hash_password, password))
+        run = self.turns.run(asker, lambda: self._submit(_hashed, password))
         return Deferred.fromCoroutine(run)
 
     def verify(self, hash: str, password: str) -> Deferred[bool]:
@@ -89,6 +92,13 @@ class Hasher:
         return result
 
 
+def _hashed(password: str) -> str:
+    try:
+        return hash_password(password)
+    except HashingError:
+        raise _no_memory() from None
+
+
 def _matches(hash: str, password: str) -> bool:
     return any(_verifies(hash, spelling) for spelling in password_spellings(password))
 
@@ -96,5 +106,13 @@ def _matches(hash: str, password: str) -> bool:
 def _verifies(hash: str, password: str) -> bool:
     try:
         return _argon2.verify(hash, password)
-    except (VerificationError, InvalidHashError):
+    except VerificationError as error:
+        if str(error) == NO_MEMORY:
+            raise _no_memory() from None  # the password may be right
         return False
+    except InvalidHashError:
+        return False
+
+
+def _no_memory() -> Refused:
+    return Refused(Code.BUSY, "The server has too little memory now; try again.")

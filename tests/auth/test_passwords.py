@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import unicodedata
 
+import argon2._password_hasher
 import pytest
 from argon2 import PasswordHasher
-from twisted.internet.defer import succeed
+from argon2.exceptions import HashingError, VerificationError
+from argon2.low_level import error_to_str, lib
+from twisted.internet.defer import execute, succeed
 from twisted.internet.testing import MemoryReactorClock
 
 from pyconchat.auth import passwords
 from pyconchat.auth.passwords import Hasher, hash_password
+from pyconchat.chat.interfaces import Asker
+from pyconchat.domain.errors import Code
 
 COMPOSED = unicodedata.normalize("NFC", "pässwörd")
 DECOMPOSED = unicodedata.normalize("NFD", "pässwörd")
@@ -61,3 +66,28 @@ def test_an_unknown_name_takes_as_many_hashes(monkeypatch: pytest.MonkeyPatch) -
         tried.clear()
         assert not matches(hash, DECOMPOSED)
         assert tried == [COMPOSED, DECOMPOSED]
+
+
+@pytest.mark.parametrize("call", ["hash_secret", "verify_secret"])
+def test_without_memory(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A right password is not called wrong when the server has no memory to check it."""
+    hash = hash_password("right")
+    error = {"hash_secret": HashingError, "verify_secret": VerificationError}[call]
+
+    def fails(*_: object, **__: object) -> None:
+        raise error(error_to_str(lib.ARGON2_MEMORY_ALLOCATION_ERROR))
+
+    monkeypatch.setattr(argon2._password_hasher, call, fails)
+    monkeypatch.setattr(
+        passwords, "deferToThreadPool", lambda _reactor, _threads, *call: execute(*call)
+    )
+    hasher = Hasher(MemoryReactorClock())
+    done = (
+        hasher.verify(hash, "right")
+        if call == "verify_secret"
+        else hasher.hash("new", Asker("alice", "192.0.2.1"))
+    )
+    refused: list[object] = []
+    done.addErrback(lambda failure: refused.append(failure.value.code))
+    assert refused == [Code.BUSY]
+    assert hasher.pending == 0
