@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pyconchat.config import HOST_KEY_FILE
+from pyconchat.disk import sync
 from pyconchat.net.selfsigned import CERTIFICATE_FILE, KEY_FILE
 from pyconchat.store import SqlStore, sqlite_url
 
@@ -33,18 +34,24 @@ MAX_PIECE = 1024 * 1024
 def back_up(store: SqlStore, state: Path, target: Path) -> None:
     """Copy the database of *store* and the rest of the state folder *state* to *target*.
 
-    The new folder *target* is complete: a server can be started on it. If the copy fails, *target*
-    is removed again. Raises `OSError`, `BadStore` or `NotSaved`.
+    The new folder *target* is complete: a server can be started on it. Until then the copy has the
+    name of *target* and ``.unfinished``; if the copy fails, it is removed again. Raises `OSError`,
+    `BadStore` or `NotSaved`.
     """
-    target.mkdir(mode=0o700, parents=True)
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    unfinished = target.with_name(f"{target.name}.unfinished")
+    unfinished.mkdir(mode=0o700, parents=True)
     try:
-        store.snapshot(target / DATABASE)
+        store.snapshot(unfinished / DATABASE)
         with _folder(state) as source:
             for name in (KEY_FILE, CERTIFICATE_FILE, HOST_KEY_FILE):
-                _copy(source, name, target / name)
-        _copy_files(store, state, target)
+                _copy(source, name, unfinished / name)
+        _copy_files(store, state, unfinished)
+        unfinished.rename(target)
+        sync(target.parent)
     except BaseException:
-        shutil.rmtree(target)
+        shutil.rmtree(unfinished, ignore_errors=True)
         raise
 
 

@@ -14,6 +14,7 @@ from pyconchat.config import HOST_KEY_FILE
 from pyconchat.domain.decisions import Decision, NewEntry
 from pyconchat.domain.events import AnyEvent, FileRemoved, FileShared
 from pyconchat.domain.text import SafeText
+from pyconchat.server import backup
 from pyconchat.server.backup import DATABASE, back_up, require_opened, require_regular
 from pyconchat.store import BadStore, SqlStore
 from tests.contracts.building import ALICE, AT, create
@@ -88,6 +89,36 @@ def test_files_that_are_removed_after_the_snapshot(busy: Busy, tmp_path: Path) -
     back_up(busy, busy.folder, tmp_path / "backup")
     assert len(check(tmp_path / "backup")) == 3
     assert busy.snapshots > 1
+
+
+def test_the_name_is_of_a_complete_copy(
+    busy: Busy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backup that is killed at any step leaves nothing that can be taken for a whole one."""
+    target = tmp_path / "backup"
+    paths: list[Path] = []
+
+    def copying(*arguments: object) -> None:
+        paths.append(next(each for each in reversed(arguments) if isinstance(each, Path)))
+        assert not target.exists()
+        original(*arguments)  # type: ignore[arg-type]
+
+    original = backup._copy
+    monkeypatch.setattr(backup, "_copy", copying)
+    busy.churns = True
+    back_up(busy, busy.folder, target)
+    assert len(paths) > 3
+    assert target.with_name("backup.unfinished") in paths[-1].parents
+    assert [path.name for path in tmp_path.iterdir() if "backup" in path.name] == ["backup"]
+
+
+def test_what_another_backup_has_left(busy: Busy, tmp_path: Path) -> None:
+    """It is named and not changed; the new backup fails."""
+    left = tmp_path / "backup.unfinished"
+    left.mkdir()
+    with pytest.raises(FileExistsError, match=r"backup\.unfinished"):
+        back_up(busy, busy.folder, tmp_path / "backup")
+    assert list(left.iterdir()) == []
 
 
 def test_a_file_that_the_state_lacks(busy: Busy, tmp_path: Path) -> None:
