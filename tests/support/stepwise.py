@@ -42,6 +42,11 @@ class StepByStep:
     def verify(self, hash: str, password: str) -> Deferred[bool]:
         return self.run(lambda: hash == f"plain:{password}")
 
+    @property
+    def waiting(self) -> int:
+        """Return how many calls wait."""
+        return len(self._work)
+
     def step(self) -> bool:
         """Run the oldest call; return whether there was one."""
         if not self._work:

@@ -19,7 +19,7 @@ from pyconchat.store import SqlStore
 from pyconchat.testing import make_chat, services_of
 from tests.support.connections import Wire
 
-__all__ = ["Answer", "HttpUser", "WebServer", "WebUsers", "masked"]
+__all__ = ["UPGRADE", "Answer", "HttpUser", "WebServer", "WebUsers", "masked"]
 
 MASK = b"\x01\x02\x03\x04"
 
