@@ -25,6 +25,7 @@ from pyconchat.sessions.portal import login_portal
 from pyconchat.store import SqlStore
 from pyconchat.testing import make_chat, services_of
 from tests.support.connections import TestConnection, Wire
+from tests.support.stepwise import StepByStep
 
 __all__ = ["PASSWORD", "ClientTransport", "ServerOf", "SshClient", "SshServer", "new_key"]
 
@@ -42,20 +43,28 @@ def new_key() -> Key:
 
 
 class SshServer:
-    """A server in memory, with a line door and an SSH door."""
+    """A server in memory, with a line door and an SSH door; *work* are its threads, if given."""
 
     def __init__(
-        self, store: SqlStore, clock: Clock, folder: Path, limits: Any = None, **settings: Any
+        self,
+        store: SqlStore,
+        clock: Clock,
+        folder: Path,
+        limits: Any = None,
+        work: StepByStep | None = None,
+        **settings: Any,
     ) -> None:
         config = Config(
             limits=LimitsConfig(**{"messages_per_second": 0, **(limits or {})}),
             **{"files": FilesConfig(free_disk=0), **settings},
         )
         self.clock = clock
-        self.chat = make_chat(store, clock, config)
+        self.chat = make_chat(store, clock, config, work, work)
         self.disk_waits: list[Callable[[], Any]] | None = None
         """The pending operations of the disk; None: it executes them at once."""
-        self.files = FileSharing(self.chat, Storage(folder / "files"), self._run)
+        self.files = FileSharing(
+            self.chat, Storage(folder / "files"), self._run if work is None else work.run
+        )
         self.files.start({}, {})
         self.services = services_of(self.chat, self.files)
         self.lines = ChatFactory(self.services, login_portal(self.services), clock)
