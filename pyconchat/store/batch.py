@@ -22,7 +22,7 @@ from pyconchat.store import request_keys, schema
 from pyconchat.store.cursors import Cursors
 from pyconchat.store.effects import Effects
 from pyconchat.store.prepared import Prepared
-from pyconchat.store.sharing import Sharing
+from pyconchat.store.sharing import CURRENT_STEP, Sharing
 from pyconchat.store.writes import Writes
 
 __all__ = ["Batch", "Heads", "Stored"]
@@ -196,12 +196,14 @@ class Heads:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._lock: dict[int, Prepared] = {}  # by the number of conversations
-        self._move = Prepared(
+        move = (
             update(schema.conversations)
             .where(schema.conversations.c.id == bindparam("i"))
-            .values(head=bindparam("h"), head_at=bindparam("t"), version=bindparam("v")),
-            dialect,
+            .values(head=bindparam("h"), head_at=bindparam("t"), version=bindparam("v"))
         )
+        if dialect.name == "postgresql":
+            move = move.values(changed=CURRENT_STEP)
+        self._move = Prepared(move, dialect)
 
     def lock(self, connection: Connection, ids: Set[int]) -> list[tuple[int, int, int, int]]:
         """Return id, head, version and head's time of each of *ids*, locked until the commit."""

@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = "0028"
+VERSION = "0029"
 """The newest migration. A database with this version starts without Alembic."""
 
 CLAIM_CODE = "claim-code"
@@ -136,7 +136,7 @@ settings = Table(
 # files that were ever shared in it.
 # party_a, party_b: the two sides of a private conversation, in sorted order.
 # changed: in PostgreSQL, the number of the transaction that has moved the head, rounded down to a
-# multiple of 1024; a trigger sets it.
+# multiple of 1024 (`CURRENT_STEP`): within one such step, the row's indexes stay as they are.
 conversations = Table(
     "conversations",
     metadata,

@@ -9,9 +9,12 @@ from sqlalchemy import Connection, bindparam, select, text, update
 from pyconchat.domain.names import Key
 from pyconchat.store import schema
 
-__all__ = ["Sharing", "count_up", "lock_name", "try_lock_index", "wait_for_index"]
+__all__ = ["CURRENT_STEP", "Sharing", "count_up", "lock_name", "try_lock_index", "wait_for_index"]
 
 _NAMES, _INDEX = 0x7079636E, 0x70796369  # first keys of the advisory locks ("pycn", "pyci")
+
+CURRENT_STEP = text("txid_current() & -1024")
+"""In PostgreSQL, the value of `changed` in all rows of conversations whose heads are moved."""
 
 _LOCK_NAME = text(f"SELECT pg_advisory_xact_lock({_NAMES}, hashtext(:name))")
 _TRY_INDEX = text(f"SELECT pg_try_advisory_xact_lock({_INDEX}, hashtext(current_schema()))")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, Engine, create_engine, insert, make_url, select, text
+from sqlalchemy import Connection, Engine, create_engine, insert, make_url, select, text, update
 
 from pyconchat.domain.decisions import Decision, NewEntry, Register, SetPassword
 from pyconchat.domain.errors import Conflict, NotSaved, Unknown
@@ -22,7 +22,7 @@ from pyconchat.domain.stored import ChangedHead, OnlineRecord
 from pyconchat.domain.text import SafeText
 from pyconchat.server.admin import main
 from pyconchat.store import BadStore, SqlStore, lock, schema
-from pyconchat.store.sharing import count_up, lock_name, try_lock_index
+from pyconchat.store.sharing import CURRENT_STEP, count_up, lock_name, try_lock_index
 from tests.contracts.building import ALICE, AT, BOB, GUS, commit, create, register, say, search
 from tests.contracts.postgres import Databases
 from tests.contracts.test_repeated_batches import PATIENCE, until_waiting
@@ -288,8 +288,9 @@ def take_numbers(store: SqlStore, count: int) -> None:
     body = "BEGIN INSERT INTO few VALUES (1); EXCEPTION WHEN others THEN END"
     with store._writer.transaction() as connection:
         for statement in (
-            "CREATE TEMP TABLE few (one integer)",
-            f"CREATE FUNCTION pg_temp.take() RETURNS void LANGUAGE plpgsql AS 'BEGIN {body}; END'",
+            "CREATE TEMP TABLE few (one integer) ON COMMIT DROP",
+            "CREATE OR REPLACE FUNCTION pg_temp.take() RETURNS void LANGUAGE plpgsql"
+            f" AS 'BEGIN {body}; END'",
             f"SELECT pg_temp.take() FROM generate_series(1, {count})",
         ):
             connection.execute(text(statement))
@@ -300,7 +301,8 @@ def test_a_commit_that_ends_after_later_ones(store: SqlStore, other: Connection)
     create(store, 2)
     create(store, 3)
     start, _ = store.nodes.changes(None)
-    other.execute(text("UPDATE conversations SET head = 7 WHERE id = 2"))
+    moved = {"head": 7, "changed": CURRENT_STEP}
+    other.execute(update(schema.conversations).where(schema.conversations.c.id == 2).values(moved))
     take_numbers(store, 3000)
     commit(store, say(3, "hello"))
     newest, heads = store.nodes.changes(start)

@@ -262,9 +262,12 @@ def test_the_write_ahead_log_is_copied_too(database: Path) -> None:
     assert "last words" in str(dump(copy_of(database))["entries"])
 
 
-@EACH
+@pytest.mark.parametrize("version", [each for each in OLDER if each < "0028"])
 def test_an_upgrade_that_fails_in_the_middle(database: Path, version: str) -> None:
-    """The error is one line. The database is unchanged, and the old version can still use it."""
+    """The error is one line. The database is unchanged, and the old version can still use it.
+
+    Migration 0028 fails; the later ones change nothing in SQLite.
+    """
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("CREATE INDEX conversations_changed ON accounts (name)")
     before = dump(database)
