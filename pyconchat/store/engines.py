@@ -23,6 +23,12 @@ long with 4,000 (docs/performance.rst)."""
 LOCK_TIMEOUT = 2.0
 """Seconds to wait while another process has locked an SQLite database."""
 
+PREPARED = "prepared"
+"""Key in the ``info`` of a PostgreSQL connection: the name of the prepared call of a function.
+
+psycopg deallocates all prepared statements at a rollback, also those that it has not prepared.
+"""
+
 # Detects an unreachable server within seconds (libpq documentation, "Parameter Key Words").
 _POSTGRESQL = {
     "client_encoding": "UTF8",
@@ -188,5 +194,14 @@ def _postgresql(url: str, durability: str) -> tuple[Engine, Engine]:
         with connection.cursor() as cursor:
             cursor.execute(f"SET synchronous_commit = {wait}")
         connection.commit()
+
+    @event.listens_for(writing, "rollback")
+    @event.listens_for(writing, "rollback_savepoint")
+    def on_rollback(connection: Any, *_savepoint: object) -> None:
+        connection.connection.info.pop(PREPARED, None)
+
+    @event.listens_for(writing, "reset")  # its connection goes back to the pool
+    def on_reset(_connection: object, record: Any, _state: object) -> None:
+        record.info.pop(PREPARED, None)
 
     return writing, connected(pool_size=READERS + 1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import struct
 from collections.abc import Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, bindparam, select, text
@@ -19,6 +20,7 @@ from pyconchat.domain.errors import Conflict
 from pyconchat.domain.events import Entry, Talk, about, encode
 from pyconchat.store import schema
 from pyconchat.store.arrays import bigints, integers, read_bigints, texts
+from pyconchat.store.engines import PREPARED
 from pyconchat.store.request_keys import KeyClock
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MessageBatches", "only_messages", "only_plain"]
 
-_STATEMENT = b"store_messages"
+_NAMES = count()  # for prepared statements, of which an earlier one may still exist
 _CALL = b"SELECT * FROM store_messages($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 _BINARY = 1
 _NO_VERSION = -1
@@ -99,13 +101,15 @@ class MessageBatches:
 
         pooled = connection.connection
         libpq: Any = pooled.driver_connection.pgconn  # type: ignore[union-attr]
-        if _STATEMENT not in pooled.info:
-            prepared = libpq.prepare(_STATEMENT, _CALL)
+        name = pooled.info.get(PREPARED)
+        if name is None:
+            name = b"store_messages_%d" % next(_NAMES)
+            prepared = libpq.prepare(name, _CALL)
             if prepared.status != ExecStatus.COMMAND_OK:
                 raise error_from_result(prepared)
-            pooled.info[_STATEMENT] = True
+            pooled.info[PREPARED] = name
         numbers = _BIGINT.pack(self._writer), _BIGINT.pack(self._number)
-        row = libpq.exec_prepared(_STATEMENT, [*numbers, *arguments], [_BINARY] * 9, _BINARY)
+        row = libpq.exec_prepared(name, [*numbers, *arguments], [_BINARY] * 9, _BINARY)
         if row.status != ExecStatus.TUPLES_OK:
             raise error_from_result(row)
         return row

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from pyconchat.domain.decisions import Decision, NewEntry, NoteSeen, Repeated, RequestKey
 from pyconchat.domain.errors import Conflict, NotSaved, Unknown
-from pyconchat.domain.events import Action, MemberLeft, Message
+from pyconchat.domain.events import Action, MemberLeft, Message, TopicChanged
 from pyconchat.domain.group import Group
 from pyconchat.domain.names import fold
 from pyconchat.domain.text import SafeText
@@ -181,6 +181,21 @@ def test_a_conversation_that_does_not_exist(store: SqlStore, tea: Group) -> None
 
 
 # The answer to the call is lost.
+
+
+@pytest.mark.parametrize("often", [1, 20])
+@pytest.mark.parametrize("mention", [False, True])
+def test_messages_after_a_rollback(store: SqlStore, tea: Group, often: int, mention: bool) -> None:
+    """The driver then deallocates all prepared statements, if it has prepared some itself."""
+    mentions = (ALICE.name,) if mention else ()
+    good = Decision(AT, [NewEntry(2, Message(ALICE.name, SafeText("b"), mentions=mentions))])
+    for nth in range(often):
+        commit(store, said("a"))
+        commit(store, decide(tea, [TopicChanged(SafeText(str(nth)), ALICE.name)]))
+    for _ in range(2):
+        (refused,) = store.commit([Decision(2**80, [NewEntry(2, good.entries[0].event)])])
+        assert isinstance(refused, NotSaved)
+        commit(store, good)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from tests.support.servers import PATIENCE
 
 __all__ = ["CommitCutter"]
 
-_CALL = b"\0store_messages\0"  # a Bind message begins so after its length: portal, statement
+_CALL = b"\0store_messages_"  # a Bind message begins so after its length: portal, statement
 
 
 class CommitCutter:
