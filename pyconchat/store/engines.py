@@ -1,10 +1,10 @@
-"""The two SQLAlchemy engines of a store: one connection for writing, and `READERS` for reading."""
+"""The SQLAlchemy engines of a store."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -34,7 +34,6 @@ _POSTGRESQL = {
     "client_encoding": "UTF8",
     "connect_timeout": 5,
     "tcp_user_timeout": 10_000,
-    "options": "-c lock_timeout=5s",
 }
 
 
@@ -52,8 +51,20 @@ def is_sqlite(engine: Engine) -> bool:
     return engine.dialect.name == "sqlite"
 
 
-def engines_for(url: str, durability: str) -> tuple[Engine, Engine]:
-    """Return the engines for writing and for reading. Raises `BadStore`.
+class Engines(NamedTuple):
+    """The engines of a store: one connection for *writing*, and `READERS` for *reading*.
+
+    *lookups*, which only PostgreSQL needs, has one more connection for the thread that writes: its
+    statements read, are transactions of their own, and end after `READ_SECONDS`.
+    """
+
+    writing: Engine
+    reading: Engine
+    lookups: Engine | None
+
+
+def engines_for(url: str, durability: str) -> Engines:
+    """Return the engines for the database *url*. Raises `BadStore`.
 
     *durability* is ``full`` (a commit is on disk before it is published) or ``normal`` (a power
     cut, but not a crash of the server, can lose the last commits).
@@ -128,7 +139,7 @@ def _text(stored: bytes) -> str:
     return stored.decode("utf-8", "surrogateescape")
 
 
-def _sqlite(url: str, durability: str) -> tuple[Engine, Engine]:
+def _sqlite(url: str, durability: str) -> Engines:
     database = make_url(url).database
     if not database or database == ":memory:":
         raise BadStore("store.url: SQLite needs a file")
@@ -165,20 +176,20 @@ def _sqlite(url: str, durability: str) -> tuple[Engine, Engine]:
         "cache_size = -16384",
         "secure_delete = ON",  # removed text is overwritten in the file
     )
-    return writing, connected("BEGIN", "query_only = ON", "cache_size = -4096")
+    return Engines(writing, connected("BEGIN", "query_only = ON", "cache_size = -4096"), None)
 
 
-def _postgresql(url: str, durability: str) -> tuple[Engine, Engine]:
+def _postgresql(url: str, durability: str) -> Engines:
     parsed = make_url(url).set(drivername="postgresql+psycopg")
 
-    def connected(**options: Any) -> Engine:
+    def connected(settings: str = "-c lock_timeout=5s", **options: Any) -> Engine:
         try:
             return create_engine(
                 parsed,
                 max_overflow=0,
                 pool_pre_ping=True,
                 paramstyle="format",
-                connect_args=_POSTGRESQL,
+                connect_args=_POSTGRESQL | {"options": settings},
                 **options,
             )
         except ModuleNotFoundError:
@@ -204,4 +215,9 @@ def _postgresql(url: str, durability: str) -> tuple[Engine, Engine]:
     def on_reset(_connection: object, record: Any, _state: object) -> None:
         record.info.pop(PREPARED, None)
 
-    return writing, connected(pool_size=READERS + 1)
+    limited = f"-c statement_timeout={READ_SECONDS * 1000:.0f} -c default_transaction_read_only=on"
+    return Engines(
+        writing,
+        connected(pool_size=READERS + 1),
+        connected(limited, pool_size=1, isolation_level="AUTOCOMMIT"),
+    )

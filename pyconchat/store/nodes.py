@@ -198,7 +198,7 @@ class NodeStore:
             return last - count + 1
 
     def heads(self, ids: Collection[int]) -> dict[int, int]:
-        with self._writer.lookup(READ_SECONDS) as connection:
+        with self._writer.lookup() as connection:
             return catching_up.read_heads(connection, ids)
 
     def changes(self, since: int | None) -> tuple[int, list[ChangedHead]]:
@@ -206,11 +206,11 @@ class NodeStore:
             return catching_up.read_changes(connection, since)
 
     def connected(self, key: Key, ids: Collection[int]) -> dict[int, int]:
-        with self._writer.lookup(READ_SECONDS) as connection:
+        with self._writer.lookup() as connection:
             return catching_up.read_connected(connection, key, ids)
 
     def named(self, name: str) -> dict[int, int]:
-        with self._writer.lookup(READ_SECONDS) as connection:
+        with self._writer.lookup() as connection:
             return catching_up.read_named(connection, name)
 
     def catch_up(
@@ -232,7 +232,7 @@ class NodeStore:
             return revision, [Key(owner) for owner in owners]
 
     def newest(self) -> tuple[int, int]:
-        with self._writer.lookup(READ_SECONDS) as connection:
+        with self._writer.lookup() as connection:
             revision, head = connection.execute(_NEWEST).one()
             return revision, head
 
@@ -241,7 +241,7 @@ class NodeStore:
             self._tickets.add(connection, ticket, seconds, most)
 
     def ticket(self, digest: str) -> TicketRecord | None:
-        with self._writer.lookup(READ_SECONDS) as connection:
+        with self._writer.lookup() as connection:
             return self._tickets.find(connection, digest)
 
     def end_ticket(self, digest: str) -> None:
@@ -267,7 +267,7 @@ class NodeStore:
     def wrong_passwords(
         self, keys: Collection[str], seconds: float, most: int
     ) -> dict[str, list[float]]:
-        with self._writer.lookup(READ_SECONDS) as connection:
+        with self._writer.lookup() as connection:
             return self._wrong.ages(connection, keys, seconds, most)
 
     def _count(self, connection: Connection, more: int) -> int:

@@ -82,8 +82,9 @@ class SqlStore:
         self._report = report
         self._shared = shared
         self._reported: set[tuple[int, int]] = set()
-        self._writing, self._reading = engines_for(url, durability)
-        self._writer = Writer(self._writing)
+        self._engines = engines_for(url, durability)
+        self._writing, self._reading, lookups = self._engines
+        self._writer = Writer(self._writing, lookups)
         self._lock = StoreLock(self._writing)
         self._flusher = WalFlusher.of(self._writing, durability)
         dialect = self._writing.dialect
@@ -159,8 +160,9 @@ class SqlStore:
         if self._flusher is not None:
             self._flusher.stop()
         self._writer.close()
-        for engine in (self._reading, self._writing):
-            engine.dispose()
+        for engine in self._engines:
+            if engine is not None:
+                engine.dispose()
         self._lock.release()
 
     # Writing: the writer's thread.
@@ -213,23 +215,23 @@ class SqlStore:
             return groups, state.read_server(connection) if SERVER in ids else None
 
     def cursors(self, owner: Key) -> list[CursorRecord]:
-        with self._writer.lookup(READ_SECONDS) as connection:
+        with self._writer.lookup() as connection:
             return state.read_cursors(connection, owner)
 
     def direct(self, parties: tuple[str, str]) -> tuple[int, int] | None:
-        with self._writer.lookup(READ_SECONDS) as connection:
+        with self._writer.lookup() as connection:
             return state.read_direct(connection, parties)
 
     def request_seq(self, key: RequestKey) -> int | None:
-        with self._writer.lookup(READ_SECONDS) as connection:
+        with self._writer.lookup() as connection:
             return request_keys.request_seq(connection, key)
 
     def token(self, digest: str) -> TokenRecord | None:
-        with self._writer.lookup(READ_SECONDS) as connection:
+        with self._writer.lookup() as connection:
             return state.read_token(connection, digest)
 
     def mentions(self, owner: Key) -> list[tuple[int, int]]:
-        with self._writer.lookup(READ_SECONDS) as connection:
+        with self._writer.lookup() as connection:
             return state.read_mentions(connection, owner)
 
     # Reading: any thread.

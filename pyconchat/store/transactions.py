@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from pyconchat.domain.errors import NotSaved, TimedOut
 from pyconchat.store.database_file import DatabaseFile
-from pyconchat.store.engines import is_sqlite
+from pyconchat.store.engines import READ_SECONDS, is_sqlite
+from pyconchat.store.kept_connection import KeptConnection, driver_of
 from pyconchat.store.wal import prewrite_wal, truncate_wal
 
 __all__ = [
@@ -116,14 +116,15 @@ def _deadline(connection: Connection, seconds: float, wanted: Callable[[], bool]
 class Writer:
     """The transactions of the one thread that writes on *engine*.
 
-    The connection is kept, because getting one from the pool takes longer than storing a message,
-    and a round trip with PostgreSQL.
+    In PostgreSQL, it looks rows up on *lookups*, whose statements are transactions of their own and
+    have a deadline.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, lookups: Engine | None) -> None:
         self._engine = engine
         self._sqlite = is_sqlite(engine)
-        self._kept: Connection | None = None
+        self._kept = KeptConnection(engine)
+        self._lookups = None if lookups is None else KeptConnection(lookups)
         self._file: DatabaseFile | None = None
 
     def require_this_file(self) -> None:
@@ -147,25 +148,18 @@ class Writer:
             yield connection
 
     @contextmanager
-    def lookup(self, seconds: float) -> Iterator[Connection]:
-        """As `reading`, for look-ups of a few rows by their keys.
+    def lookup(self) -> Iterator[Connection]:
+        """As `reading`, for `READ_SECONDS`, and look-ups of a few rows by their keys.
 
-        In PostgreSQL each statement is a transaction of its own, without the deadline: one round
-        trip instead of four.
+        In PostgreSQL each statement has the deadline, and is one round trip instead of four.
         """
-        if self._sqlite:
-            with self.reading(seconds) as connection:
+        if self._lookups is None:
+            with self.reading(READ_SECONDS) as connection:
                 yield connection
             return
-        with self._connection() as connection:
-            driver = _driver(connection)
-            driver.autocommit = True
-            try:
-                with connection.begin():
-                    yield connection
-            finally:
-                if not driver.closed:
-                    driver.autocommit = False
+        kept = self._lookups.use()
+        with _errors_as_not_saved(self._engine), kept as connection, connection.begin():
+            yield connection
 
     @contextmanager
     def snapshot(self, seconds: float) -> Iterator[Connection]:
@@ -205,37 +199,15 @@ class Writer:
             try:
                 yield connection
             except self._engine.dialect.loaded_dbapi.Error as error:
-                if not self._sqlite and _driver(connection).closed:
+                if not self._sqlite and driver_of(connection).closed:
                     raise CallLost("the connection was lost") from error
                 raise
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
         """Yield the kept connection, which is closed after any error. Raises `NotSaved`."""
-        with _errors_as_not_saved(self._engine):
-            if self._kept is not None and self._ended(self._kept):
-                self.close()
-            if self._kept is None:
-                self._kept = self._engine.connect()
-            try:
-                yield self._kept
-            except BaseException:
-                self.close()
-                raise
-
-    def _ended(self, connection: Connection) -> bool:
-        """Return whether PostgreSQL has sent unrequested data, as when it ends a *connection*.
-
-        The pool then tests it. A test each time would be a round trip.
-        """
-        if self._sqlite:
-            return False
-        driver = _driver(connection)
-        if driver.closed:
-            return True
-        arrived = select.poll()
-        arrived.register(driver.fileno(), select.POLLIN)
-        return bool(arrived.poll(0))
+        with _errors_as_not_saved(self._engine), self._kept.use() as connection:
+            yield connection
 
     def empty_wal(self) -> bool:
         """Empty SQLite's write-ahead log, which has earlier versions of pages; then prewrite it.
@@ -244,12 +216,10 @@ class Writer:
         """
         if not self._sqlite:
             return True
-        with _errors_as_not_saved(self._engine):
-            if self._kept is None:
-                self._kept = self._engine.connect()
-            if not truncate_wal(self._kept):
+        with self._connection() as connection:
+            if not truncate_wal(connection):
                 return False
-            prewrite_wal(self._kept)
+            prewrite_wal(connection)
             return True
 
     def committed(self, number: int) -> bool:
@@ -266,17 +236,10 @@ class Writer:
         return bool(status == "committed")
 
     def close(self) -> None:
-        """Close the connection, if there is one."""
-        if self._kept is not None:
-            kept, self._kept = self._kept, None
-            if not self._sqlite and not kept.invalidated and _driver(kept).closed:
-                kept.invalidate()  # the pool would try to roll back
-            kept.close()
-
-
-def _driver(connection: Connection) -> Any:
-    """Return psycopg's connection behind *connection*."""
-    return connection.connection.driver_connection
+        """Close the connections, if there are any."""
+        self._kept.close()
+        if self._lookups is not None:
+            self._lookups.close()
 
 
 @contextmanager

@@ -15,13 +15,13 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, create_engine, insert, make_url, select, text, update
 
 from pyconchat.domain.decisions import Decision, NewEntry, Register, SetPassword
-from pyconchat.domain.errors import Conflict, NotSaved, Unknown
+from pyconchat.domain.errors import Conflict, NotSaved, TimedOut, Unknown
 from pyconchat.domain.events import Edit
 from pyconchat.domain.names import fold
 from pyconchat.domain.stored import ChangedHead, OnlineRecord
 from pyconchat.domain.text import SafeText
 from pyconchat.server.admin import main
-from pyconchat.store import BadStore, SqlStore, lock, schema
+from pyconchat.store import BadStore, SqlStore, engines, lock, schema
 from pyconchat.store.sharing import CURRENT_STEP, count_up, lock_name, try_lock_index
 from tests.contracts.building import ALICE, AT, BOB, GUS, commit, create, register, say, search
 from tests.contracts.postgres import Databases
@@ -278,6 +278,37 @@ def test_a_message_that_is_edited_while_another_node_indexes_it(
     assert len(stored) == 1
     assert "secret" not in stored[0]
     assert len(search(store, 2, "public")) == 1
+
+
+# Look-ups.
+
+
+def test_a_blocked_lookup(
+    opened: Callable[..., SqlStore], other: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends at its deadline, and the next one reads again; commits have no such deadline."""
+    monkeypatch.setattr(engines, "READ_SECONDS", 0.2)
+    store = opened()
+    store.nodes.begin("one")
+    create(store, 2)
+    assert store.nodes.heads([2]) == {2: 1}
+    other.execute(text("LOCK TABLE conversations IN ACCESS EXCLUSIVE MODE"))
+    for _ in range(2):
+        with pytest.raises(TimedOut):
+            store.nodes.heads([2])
+    other.rollback()
+    assert store.nodes.heads([2]) == {2: 1}
+    with store._writer.call() as connection:
+        connection.execute(text("SELECT pg_sleep(0.3)"))
+
+
+def test_lookups_do_not_write(store: SqlStore) -> None:
+    """Nor do they see less than what this node has committed."""
+    create(store, 2)
+    commit(store, say(2, "a"))
+    assert store.nodes.heads([2]) == {2: 2}
+    with pytest.raises(NotSaved, match="read-only"), store._writer.lookup() as connection:
+        connection.execute(text("UPDATE conversations SET head = 9 WHERE id = 2"))
 
 
 # Changed conversations.

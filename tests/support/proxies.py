@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 
 from tests.support.servers import PATIENCE
@@ -18,7 +19,8 @@ class CommitCutter:
 
     When `cut` is ``"before"`` or ``"after"``, the next COMMIT of a write, or call of the function
     that commits by itself, ends its connection before it is forwarded, or when PostgreSQL has
-    answered it. While `down` is set, nobody can connect.
+    answered it. With `down_after_cut`, all connections end then, and `down` is set: nobody can
+    connect.
     """
 
     def __init__(self, path: str) -> None:
@@ -42,9 +44,7 @@ class CommitCutter:
         self._listening.shutdown(socket.SHUT_RDWR)
         self._accepting.join()
         self._listening.close()
-        for each in list(self._connections):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+        self._end(list(self._connections))
         for thread in self._threads:
             thread.join()
 
@@ -82,9 +82,14 @@ class CommitCutter:
                         self._answered.clear()
                         server.sendall(data)
                         self._answered.wait(PATIENCE)
+                    if self.down:
+                        self._end(list(self._connections))
                     break
                 server.sendall(data)
-        for each in (client, server):
+        self._end((client, server))
+
+    def _end(self, connections: Iterable[socket.socket]) -> None:
+        for each in connections:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
 

@@ -32,7 +32,7 @@ def share_statements(store: SqlStore) -> SqlStore:
 
     Compiling each statement anew for each store takes longer than most tests.
     """
-    for engine in (store._writing, store._reading):
+    for engine in filter(None, store._engines):
         compiled = _compiled.setdefault(engine.dialect.name, _Compiled())
         engine.update_execution_options(compiled_cache=compiled)
     return store
