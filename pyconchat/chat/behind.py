@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from itertools import islice
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -15,16 +16,19 @@ from pyconchat.net.waiters import Waiters
 
 __all__ = ["Behind"]
 
+MAX_CONVERSATIONS = 50
+"""Maximum conversations of one read: its entries are accepted in one turn of the reactor."""
+
 RETRY_SECONDS = 1.0
 """Seconds between two attempts to read from the store."""
 
 
 class Behind:
-    """Reads missing entries: one read at a time, each for all waiting conversations.
+    """Reads missing entries in rounds, each for all waiting conversations, by one or more reads.
 
-    *read* reads the entries after the numbers of conversations; *take* applies them, and
-    returns the conversations of which that failed. *known* returns the number of the newest known
-    entry of a conversation, or None if it is not in memory.
+    *read* reads the entries after the numbers of conversations, perhaps not all of them; *take*
+    applies them, and returns the conversations of which that failed. *known* returns the number of
+    the newest known entry of a conversation, or None if it is not in memory.
     """
 
     _log = Logger()
@@ -73,34 +77,51 @@ class Behind:
         if self._reading or not self._missing:
             return
         self._reading = True
-        wanted, self._missing = self._missing, {}
-        missing = dict(wanted)
+        rest, self._missing = self._missing, {}
         self._done, self._done_later = self._done_later, Waiters()
-        for id in missing:
+        self._read_some(rest)
+
+    def _read_some(self, rest: dict[int, int]) -> None:
+        """Read the next conversations of *rest*, then the others."""
+        asked = dict(islice(rest.items(), MAX_CONVERSATIONS))
+        missing: dict[int, int] = {}
+        for id, after in asked.items():
             known = self._known(id)
-            if known is not None:
-                missing[id] = known
+            missing[id] = after if known is None else known
 
         def failed(failure: Failure) -> None:
             if not isinstance(failure.value, NotSaved):
                 self._log.failure("entries of other nodes cannot be accepted", failure)
-            self._unread.update(wanted)
-            for id, after in wanted.items():  # a later request may begin at a later entry
+            self._unread.update(rest)
+            for id, after in rest.items():  # a later request may begin at a later entry
                 self._missing[id] = min(after, self._missing.get(id, after))
             # Not at once: what fails every time must not be repeated in a tight loop.
             self._reactor.callLater(RETRY_SECONDS, self._read_next)
             done()
 
-        def taken(refused: set[int]) -> None:
-            self._unread.difference_update(wanted)
-            self._refused = (self._refused - wanted.keys()) | refused
-            done()
-            self._read_next()
+        def take(caught: Mapping[int, Caught]) -> tuple[set[int], set[int]]:
+            return self._take(caught), {id for id, each in caught.items() if each.more}
+
+        def taken(result: tuple[set[int], set[int]]) -> None:
+            refused, unfinished = result
+            self._unread.difference_update(asked)
+            self._refused = (self._refused - asked.keys()) | refused
+            for id in asked:
+                del rest[id]
+            for id in unfinished - refused:
+                known = self._known(id)
+                if known is not None:  # otherwise it is not needed here
+                    rest[id] = known
+            if rest:
+                self._read_some(rest)
+            else:
+                done()
+                self._read_next()
             for id in refused:
-                self._reactor.callLater(RETRY_SECONDS, self.add, id, wanted[id])
+                self._reactor.callLater(RETRY_SECONDS, self.add, id, asked[id])
 
         def done() -> None:
             self._reading = False
             self._done.fire()
 
-        self._read(missing).addCallback(self._take).addCallbacks(taken, failed)
+        self._read(missing).addCallback(take).addCallbacks(taken, failed)

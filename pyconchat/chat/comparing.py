@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from itertools import islice
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from pyconchat.chat.conversations import GroupConversation
@@ -26,6 +27,12 @@ COMPARE_SECONDS = 30.0
 
 COMPARE_SECONDS_DOWN = 1.0
 """The same while it is down."""
+
+MAX_COMPARED = 1000
+"""Maximum changes that are compared in one turn of the reactor: they take 2 ms."""
+
+MAX_REFRESHED = 200
+"""Maximum groups that are not followed whose states are read at once."""
 
 NEWEST = 2**62
 """More than any revision."""
@@ -108,7 +115,9 @@ class Comparing:
         newest, changed = await self._journal.read_in_order(self._nodes.changes, self._changes)
         unknown: dict[int, int] = {}
         shorter: dict[int, int] = {}
-        for each in changed:
+        for nth, each in enumerate(changed, 1):
+            if nth % MAX_COMPARED == 0:
+                await deferLater(self._reactor, 0)
             known = self._incoming.known_in_memory(each.id)
             if known is None:
                 unknown[each.id] = each.head
@@ -137,11 +146,15 @@ class Comparing:
             self._incoming.read(changed.id, 0)
 
     async def _refresh_passed_over(self) -> None:
-        known = self._incoming.known
-        wanted = {id: head for id, head in self._passed_over.items() if head > known(id)}
-        if wanted:
-            await self._incoming.refresh(wanted)
-        self._passed_over.clear()
+        waiting = iter(list(self._passed_over.items()))
+        while heads := dict(islice(waiting, MAX_REFRESHED)):
+            known = self._incoming.known
+            wanted = {id: head for id, head in heads.items() if head > known(id)}
+            if wanted:
+                await self._incoming.refresh(wanted)
+            for id, head in heads.items():
+                if self._passed_over.get(id) == head:
+                    del self._passed_over[id]
 
     async def _require(self, known: Mapping[int, int]) -> None:
         """Report conversations of which fewer entries are stored than are *known*.

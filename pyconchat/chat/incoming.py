@@ -26,11 +26,7 @@ from pyconchat.chat.pending import PendingDecision
 from pyconchat.chat.publisher import Publisher, Runs, runs_of
 from pyconchat.chat.recovery import Recovery
 from pyconchat.chat.telling import tell, versions_of
-from pyconchat.domain.events import (
-    Entry,
-    about,
-    decode,
-)
+from pyconchat.domain.events import Entry, about, decode
 from pyconchat.domain.names import Key
 from pyconchat.domain.stored import Caught
 
@@ -38,6 +34,9 @@ __all__ = ["Incoming"]
 
 GAP_SECONDS = 0.03
 """Seconds that a gap may wait to be filled by the bus, before it is read from the store."""
+
+MAX_ENTRIES = 2000
+"""Maximum entries of all conversations that are read, and accepted in one turn of the reactor."""
 
 
 @implementer(IBusListener)
@@ -246,7 +245,8 @@ class Incoming:
 
     def _catch_up(self, after: Mapping[int, int]) -> Deferred[dict[int, Caught]]:
         versions = {id: self.version(id) for id in after}
-        return self.journal.read_in_order(self._nodes.catch_up, after, MAX_CAUGHT, versions)
+        most = min(MAX_CAUGHT, MAX_ENTRIES // len(after))
+        return self.journal.read_in_order(self._nodes.catch_up, after, most, versions)
 
     async def refresh(self, heads: Mapping[int, int]) -> None:
         """Read the states of groups that are not followed, which have these *heads*.
@@ -265,8 +265,10 @@ class Incoming:
             else:
                 self.read(id)
                 del caught[id]
-        for id in self._caught(caught):
-            self.read(id)
+        failed = self._caught(caught)
+        for id, each in caught.items():
+            if each.more or id in failed:
+                self.read(id)
 
     def _caught(self, caught: Mapping[int, Caught]) -> set[int]:
         """Apply the read entries; return the conversations of which that has failed."""
@@ -292,9 +294,7 @@ class Incoming:
         if entries:
             self._show(id, entries)
         self._box.remove(id, self.known(id))
-        if caught.more:
-            self.read(id)
-        else:
+        if not caught.more:
             self._advance(id)
 
     # Publishing.

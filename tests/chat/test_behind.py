@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from pyconchat.chat.behind import RETRY_SECONDS, Behind
+from pyconchat.chat.behind import MAX_CONVERSATIONS, RETRY_SECONDS, Behind
 from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.stored import Caught
 
@@ -22,12 +22,13 @@ class World:
 
     def __init__(self) -> None:
         self.clock = Clock()
+        self.known = {KNOWN: 40}
         self.refused: set[int] = set()  # conversations that cannot be taken
         self.reads: list[tuple[dict[int, int], Deferred[dict[int, Caught]]]] = []
         self.behind = Behind(
             self._read,
             self._take,
-            {KNOWN: 40}.get,
+            self.known.get,
             self.clock,  # type: ignore[arg-type]
         )
 
@@ -43,8 +44,10 @@ class World:
         """The reads of the store."""
         return [missing for missing, _ in self.reads]
 
-    def answers(self) -> None:
-        self.reads[-1][1].callback({})
+    def answers(self, *unfinished: int) -> None:
+        """Answer the last read; of *unfinished*, there are more entries."""
+        more = {id: Caught(99, [], None, None, more=True) for id in unfinished}
+        self.reads[-1][1].callback(more)
 
     def fails(self) -> None:
         self.reads[-1][1].errback(NotSaved("the store is away"))
@@ -132,3 +135,55 @@ def test_what_cannot_be_taken_keeps_nothing_else_back(world: World) -> None:
     world.answers()
     ended(world, "two", said, [2])
     assert said[-1] == "two"
+
+
+def test_many_are_read_in_pieces(world: World) -> None:
+    """A read has a bounded number of them. Who waits for some waits until all were read."""
+    said: list[str] = []
+    world.behind.add(1, 0)
+    for id in range(100, 100 + 2 * MAX_CONVERSATIONS + 3):
+        world.behind.add(id, 5)
+    ended(world, "all", said)
+    world.answers()
+    sizes = [MAX_CONVERSATIONS, MAX_CONVERSATIONS, 3]
+    for nth, size in enumerate(sizes, 2):
+        assert said == []
+        assert len(world.reads) == nth
+        assert set(world.asked[-1].values()) == {5}
+        assert len(world.asked[-1]) == size
+        world.answers()
+    assert said == ["all"]
+    assert len(set().union(*world.asked)) == 1 + sum(sizes)
+
+
+def test_a_failure_among_the_pieces(world: World) -> None:
+    """Only what was not read yet is read again."""
+    said: list[str] = []
+    world.behind.add(1, 0)
+    for id in range(100, 101 + MAX_CONVERSATIONS):
+        world.behind.add(id, 5)
+    ended(world, "first", said, [100])
+    ended(world, "last", said, [100 + MAX_CONVERSATIONS])
+    world.answers()
+    world.answers()
+    world.fails()
+    assert said == ["first", "not last"]
+    world.clock.advance(RETRY_SECONDS)
+    assert world.asked[3:] == [{100 + MAX_CONVERSATIONS: 5}]
+    world.answers()
+
+
+def test_more_entries_of_a_conversation(world: World) -> None:
+    """They are read before the wait for it ends, unless it is not needed here."""
+    said: list[str] = []
+    world.behind.add(2, 0)
+    for id in (1, KNOWN):
+        world.behind.add(id, 10)
+    world.answers()
+    ended(world, "all", said)
+    world.known[KNOWN] = 50
+    world.answers(1, KNOWN)
+    assert said == []
+    assert world.asked[2:] == [{KNOWN: 50}]
+    world.answers()
+    assert said == ["all"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from twisted.internet.task import Clock
 
+from pyconchat.chat import behind, comparing, incoming
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.following import IDLE_SECONDS, REFRESH_SECONDS
 from pyconchat.chat.leases import RENEW_SECONDS
@@ -324,3 +325,30 @@ def test_an_account_that_cannot_be_taken_over_yet(cluster: Cluster) -> None:
     assert accounts.get("bob") is None
     cluster.person(1, "bob", "password")
     assert accounts.find(Name("bob")).registered
+
+
+def test_after_a_long_outage_of_the_bus(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was missed is read in pieces, and is complete."""
+    monkeypatch.setattr(behind, "MAX_CONVERSATIONS", 2)
+    monkeypatch.setattr(incoming, "MAX_ENTRIES", 4)
+    monkeypatch.setattr(comparing, "MAX_COMPARED", 2)
+    monkeypatch.setattr(comparing, "MAX_REFRESHED", 2)
+    alice, bob = (cluster.program(nth, *who) for nth, who in enumerate(PEOPLE))
+    for nth in range(5):
+        alice.does(f"/create tea{nth} open")
+        cluster.settle()
+        bob.does(f"/join tea{nth}")
+    cluster.settle(1)
+    cluster.cut()
+    for nth in range(5):
+        for line in range(7):
+            alice.does(f"line {line}", group=f"tea{nth}")
+        alice.does(f"/create new{nth} open")
+    cluster.settle(REFRESH_SECONDS + 1)
+    for nth in range(5):
+        here, there = (find_group(node.chat, f"tea{nth}") for node in cluster.nodes)
+        assert here.published == there.published
+        find_group(cluster.nodes[1].chat, f"new{nth}")
+    bob.receives()
+    shown = [each["text"] for each in bob.entries if each["type"] == "message"]
+    assert sorted(shown) == sorted(f"line {line}" for line in range(7) for _ in range(5))
