@@ -229,14 +229,16 @@ class Leases:
             self._ending = False
 
     async def _end(self, record: OnlineRecord) -> list[tuple[Key, GroupConversation]]:
-        """End the presence, and a guest's memberships, at a node whose lease has ended.
+        """End the presence of somebody at a node whose lease has ended.
 
-        Returns the groups of a guest, which leaves them. Raises `NotSaved`.
+        A guest's memberships and private conversations end, too; returns the groups that the guest
+        leaves. Raises `NotSaved`.
         """
         key = fold(record.name)
         self.elsewhere.ended(record)
         left: list[tuple[Key, GroupConversation]] = []
         if is_guest_party(record.party):
+            await self._registry.end_private(record.party)
             try:
                 await self.know_conversations(key)
             except NotSaved:

@@ -173,6 +173,17 @@ class SessionRegistry:
         """As `release_private`, for a guest of another node, which stores the end."""
         self._journal.settled().addBoth(lambda _: self._forget_private(party, False))
 
+    async def end_private(self, party: str) -> None:
+        """Store the end of all private conversations of a guest whose node is dead.
+
+        Raises `NotSaved` if they cannot be read. The sessions of the others are told of the end by
+        `forget_elsewhere`.
+        """
+        stored = await self._journal.read(self._store.directs, party)
+        if stored:
+            writes = [EndDirect(each.id, each.head) for each in stored]
+            self._journal.append(Decision(self._now(), writes=writes))
+
     def _forget_private(self, party: str, store: bool) -> None:
         conversations = self._memory.conversations
         for conversation in conversations.of_party(party):

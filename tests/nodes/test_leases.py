@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
 from pyconchat.chat.leases import MAX_AGE_SECONDS, RENEW_SECONDS
+from pyconchat.domain.decisions import OPEN_END
 from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.names import fold
 from pyconchat.domain.replies import EndWhy
@@ -32,6 +35,48 @@ def test_the_guests_of_a_killed_node_are_gone(cluster: Cluster) -> None:
     assert chat.accounts.get("gus") is None
     assert not chat.presence.online(chat.accounts.find("bob").key)  # type: ignore[arg-type]
     cluster.person(0, "gus")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_private_conversations_of_a_guest_of_a_killed_node(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    """They end, also if they cannot be read at first. What was missed is still delivered."""
+    here = cluster.nodes[0]
+    alice = cluster.person(0, "alice", "password")
+    cluster.person(0, "carol", "password").wire.loseConnection()
+    gus = cluster.person(1, "gus").types("/msg alice one")
+    cluster.settle()
+    gus.types("/msg carol", "two")
+    cluster.settle(1)
+    alice.sees()
+
+    def ends() -> list[tuple[str, int]]:
+        query = (
+            "SELECT owner, upto FROM cursors JOIN conversations ON id = conversation"
+            " WHERE party_a IS NOT NULL ORDER BY owner"
+        )
+        with closing(sqlite3.connect(cluster.database)) as database:
+            return database.execute(query).fetchall()
+
+    assert ends() == [("alice", OPEN_END), ("carol", OPEN_END)]
+
+    def fail(*_: object) -> None:
+        monkeypatch.undo()
+        raise NotSaved("the database is away")
+
+    if fails:
+        monkeypatch.setattr(here.own_store, "directs", fail)
+    cluster.crash(1)
+    cluster.settle(3 * RENEW_SECONDS)
+    assert ends() == [("carol", 1)]
+    carol = cluster.program(0, "carol", "password")
+    cluster.settle(2)
+    carol.receives()
+    assert [each["text"] for each in carol.entries if each["type"] == "message"] == ["two"]
+    carol.connection.wire.loseConnection()
+    cluster.settle(2)
+    assert ends() == []
 
 
 @pytest.mark.parametrize("lost", ["expire", "remove"])
