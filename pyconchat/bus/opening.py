@@ -14,7 +14,12 @@ from pyconchat.bus.local import LocalBus
 from pyconchat.bus.redis_url import BadBus, RedisUrl
 from pyconchat.chat.interfaces import IBus, IBusListener
 
-__all__ = ["BadBus", "open_bus"]
+__all__ = ["BadBus", "bus_name", "open_bus"]
+
+
+def bus_name(url: str) -> str:
+    """Return which bus the setting ``bus.url`` selects, without passwords. Raises `BadBus`."""
+    return RedisUrl.parse(url).name if url else "NOTIFY"
 
 
 def open_bus(

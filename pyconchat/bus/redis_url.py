@@ -47,5 +47,11 @@ class RedisUrl(NamedTuple):
             raise BadBus("bus.url: a user needs a password: redis://USER:PASSWORD@HOST")
         return cls(host, port or 6379, db, username, password, tls, ca)
 
+    @property
+    def name(self) -> str:
+        """The server and its database, without anything that only a client needs."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"redis://{host}:{self.port}/{self.db}"
+
 
 _EXPECTED = "bus.url: expected redis://HOST, as rediss://:PASSWORD@redis.example.org:6380/0"

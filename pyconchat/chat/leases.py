@@ -45,14 +45,15 @@ MAX_AWAY_TEXT = 150
 class Leases:
     """The lease of this node, and the presence of all others.
 
-    *tell* sends a notice to the other nodes; *settled* waits until all decisions are stored.
+    *begin* takes a new lease. *tell* sends a notice to the other nodes; *settled* waits until all
+    decisions are stored.
     """
 
     _log = Logger()
 
     def __init__(
         self,
-        name: str,
+        begin: Callable[[], int],
         memory: Memory,
         registry: SessionRegistry,
         nodes: INodeStore,
@@ -61,7 +62,7 @@ class Leases:
         tell: Callable[[PresenceNotice], None],
         settled: Callable[[], Awaitable[int]],
     ) -> None:
-        self._name = name
+        self._begin = begin
         self._memory = memory
         self._registry = registry
         self._nodes = nodes
@@ -262,7 +263,7 @@ class Leases:
                 session.end(EndWhy.TROUBLE, "The server lost its database for a while.")
         since = self._reactor.seconds()
         try:
-            self.node = await self._threads.write(self._nodes.begin, self._name)
+            self.node = await self._threads.write(self._begin)
         except NotSaved as problem:
             self._log.warn("no new lease: {problem}", problem=problem)
             return

@@ -53,13 +53,15 @@ GONE_SECONDS = 0.2
 class Node(NamedTuple):
     """A node: its *name*, what the nodes share in the *store*, and the *bus* between them.
 
-    *run* is the name in its blocks: of this run of the program, and of no other one.
+    *run* is the name in its blocks: of this run of the program, and of no other one. *bus_name* is
+    the same at all nodes that hear each other.
     """
 
     name: str
     store: INodeStore
     bus: BusOf
     run: str
+    bus_name: str = ""
 
 
 class AccountNotice(msgspec.Struct, frozen=True, tag="account"):
@@ -137,7 +139,7 @@ class Nodes:
         self._take_over = take_over
         self.private = UnheardPrivate(self._memory, self._store, journal, self.incoming)
         self.leases = Leases(
-            *(self._node.name, self._memory, registry, self._node.store, self._threads),
+            *(self._begin, self._memory, registry, self._node.store, self._threads),
             *(self._reactor, self._tell, journal.settled),
         )
         self._comparing = Comparing(
@@ -149,9 +151,12 @@ class Nodes:
         registry.catch_up = self.know_conversations
         self.leases.know_conversations = self.know_conversations
 
+    def _begin(self) -> int:
+        return self._node.store.begin(self._node.name, self._node.bus_name)
+
     def take_lease(self) -> None:
         """Take the lease, before the store is loaded. Blocks. Raises `BadStore` or `NotSaved`."""
-        self._id = self._node.store.begin(self._node.name)
+        self._id = self._begin()
         self._ids.fill()
         self._comparing.prepare()
 

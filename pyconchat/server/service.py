@@ -121,7 +121,7 @@ class ChatService(MultiService):
 
     def _node(self) -> Node:
         """Return this server as one of several nodes."""
-        from pyconchat.bus.opening import BadBus, open_bus  # most servers do not import it
+        from pyconchat.bus.opening import BadBus, bus_name, open_bus  # others do not import it
 
         config, reactor = self.config, self._reactor
         conninfo = conninfo_of(config.store_url)
@@ -134,7 +134,11 @@ class ChatService(MultiService):
             except (BadBus, BadStore) as problem:
                 stop(problem)
 
-        return Node(config.node_name, self._store.nodes, bus, run)
+        try:
+            name = bus_name(config.bus.url)
+        except BadBus as problem:
+            stop(problem)
+        return Node(config.node_name, self._store.nodes, bus, run, name)
 
     # Starting.
 

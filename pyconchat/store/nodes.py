@@ -86,7 +86,7 @@ class NodeStore:
         self._tickets = TicketRows(begun)
         self._wrong = WrongPasswordRows(begun)
 
-    def begin(self, name: str) -> int:
+    def begin(self, name: str, bus: str = "") -> int:
         incarnation = secrets.randbits(63)
         with self._writer.transaction() as connection:
             id = count_up(connection, "nodes", 1)  # locked, so that only one node starts at a time
@@ -95,9 +95,17 @@ class NodeStore:
                 if alive:
                     raise BadStore(f"there is another node with the name {name}")
                 self._remove(connection, [node])
+            others = select(_nodes.name, _nodes.bus).where(
+                _nodes.lease > self._now, _nodes.bus != bus
+            )
+            for other, its in connection.execute(others.order_by(_nodes.id)):
+                raise BadStore(
+                    f"the node {other} uses the bus {its}, and this one {bus}:"
+                    " set the same bus.url at all nodes"
+                )
             lease = self._now + LEASE
             row = insert(schema.nodes).values(
-                id=id, name=name, incarnation=incarnation, lease=lease
+                id=id, name=name, incarnation=incarnation, lease=lease, bus=bus
             )
             connection.execute(row)
             self._online.fill(connection, id, {})

@@ -347,6 +347,7 @@ tokens = Table(
 # The servers that share this database (nodes). lease: when it expires (milliseconds since the
 # epoch, by the database's clock). incarnation: a random number for each run; if it is negative, the
 # lease has ended, and it is the id of the node that has claimed this one.
+# bus: how the node hears of the others, see `bus_name`.
 nodes = Table(
     "nodes",
     metadata,
@@ -355,6 +356,7 @@ nodes = Table(
     Column("incarnation", BigInteger, nullable=False),
     Column("lease", BigInteger, nullable=False),
     Column("online_count", BigInteger, nullable=False, server_default="0"),
+    Column("bus", Text, nullable=False, server_default=""),
     Index("nodes_name", "name", unique=True),
 )
 

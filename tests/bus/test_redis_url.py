@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pyconchat.bus.opening import bus_name
 from pyconchat.bus.redis_url import BadBus, RedisUrl
 
 
@@ -25,6 +26,20 @@ from pyconchat.bus.redis_url import BadBus, RedisUrl
 def test_a_url(url: str, parsed: RedisUrl) -> None:
     """Host, port, database, login, and the certificates that are trusted."""
     assert RedisUrl.parse(url) == parsed
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("", "NOTIFY"),
+        ("redis://H", "redis://h:6379/0"),
+        ("redis://u:secret@h:7000/3", "redis://h:7000/3"),
+        ("rediss://:secret@[::1]/1?ssl_ca_certs=/etc/ca.pem", "redis://[::1]:6379/1"),
+    ],
+)
+def test_the_name_of_a_bus(url: str, name: str) -> None:
+    """It is the same at all nodes that hear each other, whatever their logins."""
+    assert bus_name(url) == name
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,26 @@ def test_living_nodes(one: SqlStore, two: SqlStore) -> None:
     assert len({node.id for node in nodes}) == 2
 
 
+def test_a_node_with_another_bus(one: SqlStore, two: SqlStore) -> None:
+    """It takes no lease while a living node uses another one."""
+    for store in (one, two):
+        store.nodes.end()
+    one.nodes.begin("one", "NOTIFY")
+    for _ in range(2):
+        with pytest.raises(BadStore) as refused:
+            two.nodes.begin("two", "redis://h:6379/0")
+    assert str(refused.value) == (
+        "the node one uses the bus NOTIFY, and this one redis://h:6379/0:"
+        " set the same bus.url at all nodes"
+    )
+    assert names(one) == ["one"]
+    two.nodes.begin("two", "NOTIFY")
+    assert names(one) == ["one", "two"]
+    two.nodes.end()
+    end_lease(one, "one")
+    two.nodes.begin("two", "redis://h:6379/0")
+
+
 def test_the_name_of_a_living_node(one: SqlStore, two: SqlStore) -> None:
     """A second node cannot have it until the first one has ended, or its lease."""
     with pytest.raises(BadStore, match="another node with the name one"):

@@ -34,11 +34,12 @@ class INodeStore(Interface):
     database fails.
     """
 
-    def begin(name: str) -> int:
+    def begin(name: str, bus: str = "") -> int:
         """Take the lease of the node *name*, with a new incarnation; return the node's id.
 
         Called before the first commit. Removes the online records of the node's earlier run; the
-        start ends its guests. Raises `BadStore` if a living node has that name.
+        start ends its guests. Raises `BadStore` if a living node has that name, or uses another
+        *bus*.
         """
 
     def renew() -> list[NodeRecord]:
