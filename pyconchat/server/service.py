@@ -248,6 +248,7 @@ class ChatService(MultiService):
     def _take_lease(self, nodes: Nodes) -> None:
         """Take the lease; first wait until the lease of an earlier, killed run has expired."""
         until = time.monotonic() + MAX_LEASE_WAIT
+        said = ""
         while True:
             try:
                 nodes.take_lease()
@@ -255,7 +256,9 @@ class ChatService(MultiService):
             except BadStore as problem:
                 if time.monotonic() > until:
                     raise
-                self._log.info("waiting, because {problem}", problem=problem)
+                if str(problem) != said:
+                    said = str(problem)
+                    self._log.info("waiting, because {problem}", problem=said)
                 time.sleep(LEASE_PAUSE)
 
     def _lock_state(self) -> None:
