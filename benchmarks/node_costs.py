@@ -82,7 +82,7 @@ N_HEAD, P_HEAD = 3.0, 1.4
 """A changed conversation in a comparison: 4.4 in all."""
 
 P_CHANGED = 15.0
-"""Noting a change: a trigger, and new entries in indexes. In busy groups, few messages need it."""
+"""Noting a change: new entries in indexes. In busy groups, few messages need it."""
 
 N_REFRESH, P_REFRESH = 6.0, 4.0
 """Reading whether the state of a group, which is not followed, has changed."""
