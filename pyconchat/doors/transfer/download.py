@@ -59,7 +59,7 @@ class Download:
     def input_ended(self) -> None:
         """Ignored: `nc` ends its input at once, and still gets the file."""
 
-    def cut(self) -> None:
+    def cut(self, _answer: Callable[[], None] | None = None) -> None:
         self.stopProducing()
 
     def resumeProducing(self) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from twisted.python.failure import Failure
 
     from pyconchat.domain.errors import Refused
@@ -49,5 +51,8 @@ class ITransfer(Interface):
     def input_ended() -> None:
         """The peer has ended its input."""
 
-    def cut() -> None:
-        """The connection was lost."""
+    def cut(answer: Callable[[], None] = ...) -> None:
+        """The connection was lost, or what it brings cannot be read.
+
+        In the second case *answer* is called, once the received part of an upload is kept.
+        """

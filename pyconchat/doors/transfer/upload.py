@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -29,6 +30,10 @@ MAX_QUEUED = 1024 * 1024
 GiveUp = Callable[[SharedUpload], Coroutine[Deferred[Any], Any, None]]
 
 
+def _nothing() -> None:
+    """Do nothing: the peer has gone."""
+
+
 @implementer(ITransfer)
 class Upload:
     """The upload of *file*, of *size* bytes (None: until the input ends).
@@ -50,10 +55,9 @@ class Upload:
         self._paused = False
         self._complete = False
         self._done = False
-        # What happens to the partial file if the upload does not complete.
-        self._give_up: Callable[[SharedUpload], Coroutine[Deferred[Any], Any, None]] = (
-            peer.files.interrupt
-        )
+        # If the upload does not complete: what happens to the partial file, and the answer.
+        self._give_up: GiveUp = peer.files.interrupt
+        self._answer: Callable[[], None] = _nothing
 
     def begin(self, first: bytes) -> None:
         set_read_size(self._peer.connection, READ_SIZE)
@@ -88,14 +92,12 @@ class Upload:
             self._continue()
         elif not self._complete and not self._done:
             what = f"Of {self._size} bytes {self._received} came; /send says how to go on."
-            self._peer.refuse(Refused(Code.BAD_ARGUMENT, what))
-            self.cut()
+            self.cut(partial(self._peer.refuse, Refused(Code.BAD_ARGUMENT, what)))
 
-    def cut(self) -> None:
+    def cut(self, answer: Callable[[], None] = _nothing) -> None:
         """Keep the received part, once it is on the disk."""
         if not self._done and not self._complete:
-            self._done = True
-            self._end()
+            self._stop(self._peer.files.interrupt, answer)
 
     def _continue(self) -> None:
         if self._writing or self._done:
@@ -116,7 +118,7 @@ class Upload:
         self._writing = False
         self._peer.made_progress()
         if self._done:
-            self._end()
+            self._let_go()
             return
         if self._paused and self._queued < MAX_QUEUED:
             self._paused = False
@@ -125,18 +127,21 @@ class Upload:
 
     def _failed(self, failure: Failure) -> None:
         self._writing = False
-        if not self._done:
-            self._done = True
-            self._peer.fail(failure)
-        self._give_up = self._peer.files.discard
-        self._end()
+        answer = self._answer if self._done else partial(self._peer.fail, failure)
+        self._stop(self._peer.files.discard, answer)
 
     def _refuse(self, code: Code, sentence: str) -> None:
-        self._done = True
-        self._peer.refuse(Refused(code, sentence))
-        self._give_up = self._peer.files.discard
-        self._end()
+        answer = partial(self._peer.refuse, Refused(code, sentence))
+        self._stop(self._peer.files.discard, answer)
 
-    def _end(self) -> None:
+    def _stop(self, give_up: GiveUp, answer: Callable[[], None]) -> None:
+        self._done = True
+        self._give_up, self._answer = give_up, answer
         if not self._writing:
-            Deferred.fromCoroutine(self._give_up(self._file))
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Release the partial file, then answer: the peer may send the file again at once."""
+        answer = self._answer
+        ending = Deferred.fromCoroutine(self._give_up(self._file))
+        ending.addCallback(lambda _: answer())

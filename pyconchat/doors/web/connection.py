@@ -107,10 +107,10 @@ class HttpConnection(Protocol):
         try:
             self._take(data)
         except HttpError as refused:
-            self.respond(refused.response, last=True)
+            self._refuse(refused.response)
         except h11.RemoteProtocolError as error:
             status = error.error_status_hint or 400
-            self.respond(Response(status, b"The request is not valid.\n"), last=True)
+            self._refuse(Response(status, b"The request is not valid.\n"))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._life = Lifecycle.GONE
@@ -260,6 +260,13 @@ class HttpConnection(Protocol):
             self.end(sent_all)
         else:
             self._next()
+
+    def _refuse(self, response: Response) -> None:
+        """Send the last *response*: the rest of the input cannot be read."""
+        if self._incoming.transfer is not None:
+            self._incoming.transfer.unreadable(response)
+        else:
+            self.respond(response, last=True)
 
     def end(self, everything_came: bool) -> None:
         """Close the connection, once the client has the response.

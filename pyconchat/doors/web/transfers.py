@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import partial
 from urllib.parse import quote
 
@@ -60,6 +61,7 @@ class Transfer:
         self._early: list[bytes] = []
         self._input_ended = False
         self._cut = False
+        self._unreadable: Callable[[], None] | None = None
         self._answered = False
 
     @property
@@ -91,6 +93,16 @@ class Transfer:
         self._input_ended = True
         if self._transfer is not None:
             self._transfer.input_ended()
+
+    def unreadable(self, response: Response) -> None:
+        """The rest of the body cannot be read: keep what came before it, and send *response*."""
+        if self._request.method != "PUT":
+            self.connection.abortConnection()  # the head of the file may have been sent
+            return
+        self.connection.pauseProducing()
+        self._unreadable = partial(self._respond, response)
+        if self._transfer is not None:
+            self._transfer.cut(self._unreadable)
 
     def cut(self) -> None:
         """The connection was lost."""
@@ -139,6 +151,9 @@ class Transfer:
         self._transfer = transfer
         if self._cut:
             transfer.cut()
+            return
+        if self._unreadable is not None:
+            transfer.cut(self._unreadable)
             return
         early, self._early = self._early, []
         transfer.begin(b"".join(early))

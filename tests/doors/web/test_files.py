@@ -107,6 +107,36 @@ def test_an_upload_that_was_cut_goes_on(files: Files) -> None:
     assert files.gets().body == DATA
 
 
+@pytest.mark.parametrize("before", [0, 70_000])
+def test_an_upload_with_a_bad_chunk(files: Files, before: int) -> None:
+    """It is refused; what came before the chunk is kept, and the upload can go on at once."""
+    user = files.connects()
+    head = f"PUT /file/{files.ticket()} HTTP/1.1\r\nHost: localhost\r\n"
+    user.sends(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
+    if before:
+        user.sends(b"%x\r\n%b\r\n" % (before, DATA[:before]))
+    user.sends(b"no length\r\n")
+    assert user.answer().status == 400
+    assert user.protocol.connection.connected, "the client may be sending still"
+    total = len(DATA)
+    rest = DATA[before:]
+    right = files.puts(rest, Content_Range=f"bytes {before}-{total - 1}/{total}")
+    assert right.status == 201
+    assert files.gets().body == DATA
+
+
+def test_a_bad_chunk_during_a_download(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection is closed: the file is not mixed with a second response."""
+    files.puts(DATA)
+    user = files.connects()
+    head = f"GET /file/{files.ticket('/get 1')}/notes.pdf HTTP/1.1\r\nHost: localhost\r\n"
+    monkeypatch.setattr(files.sharing, "run", lambda *_: Deferred())  # the disk is slow
+    user.sends(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
+    user.sends(b"no length\r\n")
+    assert user.receives() == b""
+    assert not user.wire.connected
+
+
 def test_large_reads(files: Files, clock: Clock) -> None:
     """An upload is read in large pieces, the requests after it on that connection in small ones."""
     user = files.connects()
