@@ -5,7 +5,8 @@ import { State, UNCONFIRMED, fold } from "./link.js";
 import { answerLines, comesOrGoes, eventSentence, isNews } from "./words.js";
 
 const PAGE = 100; // entries that are fetched at once
-export const MAX_ENTRIES = 2000; // of a log, about
+const MAX_ENTRIES = 2000; // of a log, about
+const MAX_SHOWN = 300; // messages of a log, about: with more, each draw takes longer
 const MAX_NOTICES = 200;
 const MIN_BETWEEN_REPORTS = 1000; // milliseconds
 const MAX_PARTNERS = 50;
@@ -28,6 +29,20 @@ class Segment {
 
   get last() {
     return this.entries.at(-1)?.seq ?? 0;
+  }
+
+  get said() {
+    return this.entries.filter(says);
+  }
+
+  /** Drop what is beyond `MAX_SHOWN` at the start (*oldest*) or the end; it can be fetched again. */
+  trim(oldest) {
+    const { entries, said } = this;
+    if (said.length < MAX_SHOWN * 1.2) return;
+    const cut = entries.indexOf(said.at(oldest ? -MAX_SHOWN : MAX_SHOWN));
+    this.entries = oldest ? entries.slice(cut) : entries.slice(0, cut);
+    if (oldest) this.more = true;
+    else this.isTail = false;
   }
 
   add(...entries) {
@@ -282,9 +297,11 @@ async function load(place) {
   if (place === current) seen();
 }
 
-export function older(place) {
-  const { loading, more, entries } = place.log;
-  if (!loading && more && entries.length) fetchLog(place, entries[0].seq);
+export async function older(place) {
+  const { log } = place;
+  if (log.loading || !log.more || !log.last) return;
+  await fetchLog(place, log.entries[0].seq);
+  log.trim(false);
 }
 
 export async function newer(place) {
@@ -292,6 +309,7 @@ export async function newer(place) {
   const { last } = log;
   if (log.loading || log.isTail || !last) return;
   const came = await fetchLog(place, last + PAGE + 1);
+  log.trim(true);
   log.isTail = came && (log.last === last || log.last === place.head);
   seen();
 }
@@ -595,11 +613,16 @@ function takeEntry(place, event) {
   }
   if (place === current && !view.visible && !isMine) place.newAfter ??= seq - 1;
   place.arrived(seq, isNews(event), names);
-  const { entries } = place.log;
-  if (place.log.isTail) place.log.add(event);
-  if (entries.length > MAX_ENTRIES * 1.2) {
-    entries.splice(0, entries.length - MAX_ENTRIES);
-    place.log.more = true;
+  const { log } = place;
+  // What is read stays: the new entry is fetched when the person comes to it.
+  if (place === current && view.reads && log.said.length > MAX_SHOWN) log.isTail = false;
+  if (log.isTail) {
+    log.add(event);
+    log.trim(true);
+    if (log.entries.length > MAX_ENTRIES * 1.2) {
+      log.entries.splice(0, log.entries.length - MAX_ENTRIES);
+      log.more = true;
+    }
   }
   apply(place, event, ofMe);
   const wasAsked = ofMe && type === "joined" && requested === fold(place.name);

@@ -66,7 +66,7 @@ const root = document.getElementById("log");
 const tools = el("div.tools", { role: "group", label: "Actions for this message" });
 let place = chat.desk;
 let nodes = new Map();
-let isAtEnd = true;
+export let isAtEnd = true;
 let target = 0; // the entry to go to, once it is there
 
 export function show(next, seq) {
@@ -151,7 +151,7 @@ function onScroll() {
 
 function* items() {
   const { log, newAfter } = place;
-  const entries = log.entries.slice(-chat.MAX_ENTRIES);
+  const { entries } = log;
   const loaded = new Set(entries.map((each) => each.seq));
   const reactions = Map.groupBy(entries.filter((each) => each.type === "react"), (each) => each.about);
   const notices = log.isTail ? [...place.notices] : [];

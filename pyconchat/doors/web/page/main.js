@@ -209,6 +209,9 @@ const view = {
   get busy() {
     return $("field").value || hasDialog();
   },
+  get reads() {
+    return !log.isAtEnd;
+  },
   /** As in ``#tea/1043``. */
   get address() {
     const [key, seq] = location.hash.slice(1).split("/");
