@@ -145,7 +145,7 @@ def test_several_nodes_need_postgresql(tmp_path: Path) -> None:
 
 def cut(store: SqlStore) -> None:
     """Cut the writer's connection. PostgreSQL does not notice that while it is busy."""
-    kept = store._writer._kept
+    kept = store._writer._kept._kept
     assert kept is not None
     driver: Any = kept.connection.driver_connection
     with closing(socket.socket(fileno=os.dup(driver.fileno()))) as own:
@@ -380,11 +380,11 @@ def test_one_node_removes_another(store: SqlStore, engine: Engine, other: Connec
 
 
 def test_a_look_up_is_no_transaction(store: SqlStore) -> None:
-    """But what follows on the same connection is one, also after an error."""
-    with store._writer.lookup(1) as connection:
+    """But what the same thread executes otherwise is one, also after an error."""
+    with store._writer.lookup() as connection:
         connection.execute(text("SELECT 1"))
         assert status_of(connection) == TransactionStatus.IDLE
-    with pytest.raises(NotSaved), store._writer.lookup(1) as connection:
+    with pytest.raises(NotSaved), store._writer.lookup() as connection:
         connection.execute(text("SELECT 1 / 0"))
     for _ in range(2):
         assert store.cursors(fold(ALICE.name)) == []

@@ -169,7 +169,7 @@ def test_a_statement_that_fails(
     The heads that the failed batch has moved are not remembered.
     """
     commit(store, keyed("b", "b"))
-    kept = store._writer._kept
+    kept = store._writer._kept._kept
     assert kept is not None
     driver: Any = kept.connection.driver_connection
     refused = STATEMENTS[statement]
