@@ -324,17 +324,24 @@ class FileSharing:
             file = await ticket.place.share(
                 ticket.account, NewFile(ticket.name, size, digest, id, ticket.quota), check
             )
-        except OSError as problem:
-            raise self.no_room(problem) from None
         except BaseException as problem:
             if not (isinstance(problem, Refused) and problem.code is Code.UNKNOWN):
-                self.run(self.storage.remove, [id])
+                await self.run(self._remove, partial, id)
+            if isinstance(problem, OSError):
+                raise self.no_room(problem) from None
             raise
         finally:
             self._ended(upload)
         with suppress(NotSaved):  # it is shared; then the ticket is valid until it expires
             await self.tickets.remove(ticket)  # it was for one upload
         return file
+
+    def _remove(self, partial: Partial, id: str) -> None:
+        """Delete an upload that was not shared, whether or not it was renamed to *id*. Blocks."""
+        with suppress(OSError):
+            partial.discard()
+        with suppress(OSError):
+            self.storage.remove([id])
 
     async def interrupt(self, upload: Upload) -> None:
         """Keep the bytes of an upload that was interrupted, so that it can be resumed."""

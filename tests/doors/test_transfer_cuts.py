@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -13,7 +14,8 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from pyconchat.config import Config, FilesConfig, LimitsConfig
-from pyconchat.files import FileSharing, Storage
+from pyconchat.files import FileSharing, Storage, storage
+from pyconchat.files.storage import Partial
 from tests.support.programs import UNLIMITED, MemoryServer, WiredProgram
 from tests.support.stepwise import MAX_STEPS, StepByStep
 from tests.support.stores import quick_store
@@ -29,9 +31,9 @@ FLOWS = {
     "download": ("/get 1", "download {}\n"),
     "PUT": (
         "/send {}",
-        f"PUT /file/{{}} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(DATA)}\r\n\r\n",
+        f"PUT /file/{{}} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(DATA)}\r\n\r\n",
     ),
-    "GET": ("/get 1", "GET /file/{}/a.bin HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "GET": ("/get 1", "GET /file/{}/a.bin HTTP/1.1\r\nHost: localhost\r\n\r\n"),
 }
 """The command that gives the ticket, and the beginning of the connection."""
 
@@ -44,6 +46,7 @@ class Sharing:
         self.store = quick_store(folder)
         self.clock = Clock()
         config = Config(limits=LimitsConfig(**UNLIMITED), files=FilesConfig(free_disk=0))
+        self.received = b""  # the answer to the last transfer
         self.server = MemoryServer(
             *(self.store, self.clock, config, self._files(folder / "files")),
             hasher=self.work,
@@ -83,6 +86,7 @@ class Sharing:
         while done < steps and self.work.step():
             tick()
             done += 1
+        self.received = wire.value()
         if wire.connected:
             protocol.connectionLost(Failure(ConnectionLost()))
         more = done == steps
@@ -113,5 +117,36 @@ def test_a_cut_at_any_await(flow: str, tmp_path: Path, failures: list[object]) -
             break
     else:
         raise AssertionError("the flow needs more steps")
+    assert steps
+    server.server.stop()
+    server.store.close()
+
+
+FAULTS = ["disk", "begin", "write", "fsync", "mkdir", "rename", "sync"]
+
+
+@pytest.mark.parametrize("flow", ["upload", "PUT"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_disk_that_is_full_at_any_step(
+    fault: str, flow: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line says so, nothing is left, and the upload succeeds when there is space again."""
+    server = Sharing(tmp_path)
+    files = len(os.listdir("/proc/self/fd"))
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        place: Any = {"fsync": os, "mkdir": Path, "rename": Path, "sync": storage, "write": Partial}
+        full.setattr(place.get(fault, Storage), fault, fails)
+        server.transfer(flow, "b.bin", MAX_STEPS)
+    assert server.received.count(b"cannot store files now") == 1, server.received
+    assert len(os.listdir("/proc/self/fd")) == files
+    assert server.sharing._active == {}
+    assert [path.name for path in (tmp_path / "files" / "partial").iterdir()] == []
+    server.transfer(flow, "b.bin", MAX_STEPS)
+    found = [each["name"] for each in server.alice.does("/files", "tea")["files"]]
+    assert found == ["a.bin", "b.bin"]
     server.server.stop()
     server.store.close()

@@ -38,6 +38,8 @@ _STATUS = {
     Code.BUSY: 503,
     Code.NOT_SAVED: 503,
     Code.UNKNOWN: 503,
+    Code.DISK_FULL: 507,
+    Code.QUOTA: 507,
 }
 
 
