@@ -142,6 +142,7 @@ def test_a_disk_that_is_full_at_any_step(
         full.setattr(place.get(fault, Storage), fault, fails)
         server.transfer(flow, "b.bin", MAX_STEPS)
     assert server.received.count(b"cannot store files now") == 1, server.received
+    assert server.received.startswith(b"HTTP/1.1 507 " if flow == "PUT" else b"refused disk-full: ")
     assert len(os.listdir("/proc/self/fd")) == files
     assert server.sharing._active == {}
     assert [path.name for path in (tmp_path / "files" / "partial").iterdir()] == []
