@@ -239,35 +239,36 @@ class Subscriptions(LogDelivery):
         return self.count_mentions(conversation, self._shown(subscription))
 
     def receipts(self) -> list[MoveCursor]:
-        account = self._session.account
+        session = self._session
+        account = session.account
         if not account.registered:
             self._ended.clear()  # a guest has no cursors
             self.settled = True
             return []
         moved = [
-            each
+            (each, position)
             for each in (*self._active.values(), *self._ended)
-            if not each.held and self._position(each) > each.saved
+            if not each.held and (position := self._position(each)) > each.saved
         ]
         self.settled = not moved
-        if not moved or not self._session.peer.acknowledged():
+        if not moved or not session.peer.acknowledged():
             return []
         moves: list[MoveCursor] = []
-        for each in moved:
-            each.saved = self._position(each)
-            shown = 0 if self._session.marks else each.saved
+        for each, position in moved:
+            each.saved = position
+            shown = 0 if session.marks else position
             if shown:
-                self._services.registry.show(self._session, each.conversation, shown)
-            move = MoveCursor(account.key, each.conversation.id, each.saved, each.upto, shown)
+                self._services.registry.show(session, each.conversation, shown)
+            move = MoveCursor(account.key, each.conversation.id, position, each.upto, shown)
             moves.append(move)
         self._ended = [each for each in self._ended if each.read < each.upto]
         return moves
 
     def _position(self, subscription: Subscription) -> int:
-        conversation = subscription.conversation
-        live = self._session in conversation.sessions
+        conversation, session = subscription.conversation, self._session
+        live = session in conversation.sessions
         if live and self._active.get(conversation) is subscription:
-            return conversation.received(self._session)
+            return conversation.received(session)
         return subscription.read
 
     def _name_of(self, conversation: Conversation) -> str:
