@@ -22,6 +22,7 @@ from pyconchat.doors.irc.masks import comparing, mask_pattern
 from pyconchat.doors.irc.message import Message, strip_formatting
 from pyconchat.doors.irc.paging import send_paged
 from pyconchat.doors.irc.refusals import refuse
+from pyconchat.doors.irc.service import say
 from pyconchat.render.irc_lines import SERVICE, line
 
 __all__ = ["invite", "join", "kick", "knock", "list_", "names", "part", "reason_in", "topic"]
@@ -151,7 +152,9 @@ async def kick(client: Client, message: Message) -> None:
         one = message._replace(params=(channel, nick, "", ""))
         try:
             conversation = client.group(channel)
-            await moderation.kick(client.call(conversation), _nick(client, nick), reason)
+            reply = await moderation.kick(client.call(conversation), _nick(client, nick), reason)
+            if reply is not None:  # to an operator who is not in the group, and receives no KICK
+                say(client, reply)
         except Refused as refused:
             refuse(client, refused, one)
 

@@ -116,7 +116,7 @@ async def _send(
         client.reply("412", "There is no text.")
         return
     if is_service(target):
-        if not is_notice:
+        if not is_notice and not text.startswith("\x01"):
             await serve(client, text)
         return
     client.login.require_welcome()

@@ -13,11 +13,13 @@ from pyconchat.domain.events import Policy
 from pyconchat.domain.group import Group
 from pyconchat.domain.names import Name
 from pyconchat.domain.password_rules import check_group_password
+from pyconchat.domain.replies import Reply
 from pyconchat.doors.irc.ban_masks import ban_mask, name_in
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.events import POLICY_MODES
 from pyconchat.doors.irc.message import Message
 from pyconchat.doors.irc.refusals import refuse
+from pyconchat.doors.irc.service import say
 from pyconchat.render.irc_lines import SERVICE, line
 
 __all__ = ["mode"]
@@ -174,6 +176,12 @@ async def _policy(client: Client, conversation: GroupConversation, change: _Chan
     await groups.policy(call, PolicyChoice(policy, password))
 
 
+def _tell(client: Client, reply: Reply | None) -> None:
+    """Send *reply*, which an operator gets who is not in the group: they receive no MODE."""
+    if reply is not None:
+        say(client, reply)
+
+
 async def _ban(client: Client, conversation: GroupConversation, change: _Change) -> None:
     group, word = conversation.group, change.word
     call = client.call(conversation)
@@ -191,9 +199,9 @@ async def _ban(client: Client, conversation: GroupConversation, change: _Change)
     if mask.quiet:
         await moderation.quiet(call, name, None if change.on else "off")
     elif change.on:
-        await moderation.ban(call, name, None, None)
+        _tell(client, await moderation.ban(call, name, None, None))
     else:
-        await moderation.unban(call, name)
+        _tell(client, await moderation.unban(call, name))
 
 
 def _list_bans(client: Client, group: Group, now: int) -> None:

@@ -60,3 +60,16 @@ def test_a_mask_of_somebody_who_has_left_the_group(irc: IrcServer) -> None:
     for user in (alice, bob):
         user.sends("JOIN #tea")
     assert "alice MODE #tea +b bob!*@*" in alice.gets("KICK #tea bob", "MODE #tea +b *!*bob@*")
+
+
+def test_an_operator_outside_gets_an_answer(irc: IrcServer) -> None:
+    """They receive neither MODE nor KICK."""
+    irc.at_nc("olga", "pass word").wire.loseConnection()
+    for name in ("alice", "bob"):
+        irc.enters(name).sends("JOIN #tea")
+    olga = irc.enters("olga", password="pass word")
+    olga.sends(f"PRIVMSG PyconChat :claim {irc.chat.accounts.claim_code}")
+    notice = "PyconChat NOTICE olga"
+    assert olga.gets("MODE #tea +b zed") == [f"{notice} zed is banned from tea."]
+    assert olga.gets("MODE #tea -b zed") == [f"{notice} zed may join tea again."]
+    assert olga.gets("KICK #tea bob") == [f"{notice} bob is kicked from tea."]

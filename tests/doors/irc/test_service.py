@@ -46,3 +46,9 @@ def test_the_history_does_not_repeat_the_group(irc: IrcServer) -> None:
     assert last.endswith("#2] alice: hello")
     *_, last = alice.gets("PRIVMSG PyconChat :search #tea hello")
     assert last.endswith("#2] alice: hello")
+
+
+def test_no_ctcp_reaches_the_service(irc: IrcServer) -> None:
+    """Clients ask everybody for their version; that is no command."""
+    alice = irc.enters("alice")
+    assert alice.gets("PRIVMSG PyconChat :\x01VERSION\x01") == []
