@@ -13,7 +13,7 @@ from pyconchat.chat.conversations import GroupConversation
 from pyconchat.commands import find_command
 from pyconchat.domain.accounts import RESERVED
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.replies import CommandHelp, Help, Matches, Mentions, Replayed, Reply
+from pyconchat.domain.replies import CommandHelp, Help, Matches, Mentions, Missed, Replayed, Reply
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.hints import GROUP_FIRST, sentence_of, typed
 from pyconchat.doors.irc.login import identify
@@ -57,6 +57,8 @@ def say(client: Client, reply: Reply, channel: str = "") -> None:
             lines = _TEXT.log_lines(here)
         case Mentions():
             lines = _TEXT.log_lines(reply)
+        case Missed(group=group) if group is not None:
+            lines, channel = reply_lines(reply), f"#{group}"
         case _:
             lines = reply_lines(reply)
     for each in lines:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from twisted.internet.task import Clock
+
+from pyconchat.store import SqlStore
 from tests.support.irc import IrcServer
 
 
@@ -52,3 +55,25 @@ def test_no_ctcp_reaches_the_service(irc: IrcServer) -> None:
     """Clients ask everybody for their version; that is no command."""
     alice = irc.enters("alice")
     assert alice.gets("PRIVMSG PyconChat :\x01VERSION\x01") == []
+
+
+def test_where_older_missed_messages_are(store: SqlStore, clock: Clock) -> None:
+    """The command that is named for them works."""
+    irc = IrcServer(store, clock, limits={"missed_entries": 2}, new_groups="open")
+    for name in ("alice", "bob"):
+        irc.at_nc(name, "pass word").wire.loseConnection()
+    alice, bob = (irc.enters(name, password="pass word") for name in ("alice", "bob"))
+    alice.sends("JOIN #tea")
+    alice.leaves()
+    bob.sends("JOIN #tea")
+    for number in range(4):
+        bob.sends(f"PRIVMSG #tea :line {number}", f"PRIVMSG alice :private {number}")
+    alice = irc.connects()
+    alice.sends("PASS :alice:pass word", "NICK alice", "USER alice 0 * :Alice")
+    alice.waits(1)
+    text = "\n".join(alice.sees())
+    assert "older: /msg PyconChat history #tea" in text
+    assert "older: /msg PyconChat history @bob" in text
+    assert "line 0" in "".join(alice.gets("PRIVMSG PyconChat :history #tea"))
+    assert "private 0" in "".join(alice.gets("PRIVMSG PyconChat :history @bob"))
+    irc.stop()
