@@ -78,6 +78,7 @@ beforeEach(async () => {
     said: (place, entry, sentence) => said.push(sentence || entry.text),
     get visible() { return world.visible; },
     get busy() { return world.busy; },
+    get reads() { return world.reads; },
     get address() { return world.address; },
   };
   chat = await import(`${PAGE}chat.js?${(number += 1)}`); // each test has a new page
@@ -151,6 +152,29 @@ test("a jump into the log: what comes meanwhile is not shown, until one reads on
   await settled();
   assert.equal(texts().length, 352);
   assert.equal(tea().unread, 0);
+});
+
+test("a long log keeps the newest messages, and what somebody reads further up", async () => {
+  const all = Array.from({ length: 900 }, (_, index) => message(index + 1, `line ${index + 1}`));
+  world.history.set("tea", all.slice(0, 400));
+  await logsIn(group({ head: 400 }));
+  await isLive();
+  for (const each of all.slice(400)) chat.received(each);
+  assert.equal(texts().at(-1), "line 900");
+  assert.ok(texts().length <= 500);
+  world.history.set("tea", all);
+  for (let i = 0; i < 5; i += 1) await chat.older(tea());
+  assert.ok(texts().length <= 500);
+  assert.ok(!texts().includes("line 900"));
+  assert.ok(!tea().log.isTail);
+  for (let i = 0; i < 9 && !tea().log.isTail; i += 1) await chat.newer(tea());
+  assert.equal(texts().at(-1), "line 900");
+  assert.ok(texts().length <= 500);
+  world.reads = true;
+  const first = texts()[0];
+  for (let seq = 901; seq <= 1100; seq += 1) chat.received(message(seq, "new"));
+  assert.equal(texts()[0], first);
+  assert.ok(texts().length <= 500);
 });
 
 test("from a jump, the end is one step away", async () => {

@@ -105,9 +105,28 @@ def test_a_link_to_an_entry(person: Join, carl: Program) -> None:
     alice.is_at("Front desk")
     alice.page.go_back()
     alice.is_at("tea")
-    alice.page.evaluate("location.hash = '#coffee'")
+
+
+def test_links_that_lead_nowhere(person: Join, carl: Program) -> None:
+    """One line says so: of a message, at the end of the conversation; of a place, at the desk."""
+    alice = person("aida")
+    alice.says("/join tea")
+    alice.is_at("tea")
+    for number in ("999999", "-5"):
+        alice.page.evaluate("number => { location.hash = `#tea/${number}`; }", number)
+        alice.sees(f"There is no message {number} here that you can see.")
+        expect(alice.message("line 350 of many")).to_be_in_viewport(timeout=PATIENT)
+        assert alice.page.url.endswith("#tea")
+    expect(alice.log.locator(".error")).to_have_count(2)
+    alice.page.evaluate("location.hash = '#nowhere/5'")
     alice.is_at("Front desk")
-    expect(alice.button("Join coffee")).to_be_visible()
+    alice.sees("There is no group nowhere that you can see.")
+    expect(alice.button("Join nowhere")).to_have_count(0)
+    carl.does("/create cocoa open")
+    alice.page.evaluate("location.hash = '#Cocoa'")
+    alice.sees("You are not in cocoa.")
+    alice.button("Join cocoa").click()
+    alice.is_at("cocoa")
 
 
 def test_unread(person: Join, carl: Program) -> None:
@@ -246,7 +265,10 @@ def test_notifications(person: Join, carl: Program) -> None:
 
 
 def test_many_messages(person: Join, carl: Program) -> None:
-    """2,450 messages at once are drawn within seconds, and no more than 2,000 nodes are kept."""
+    """2,450 messages at once are drawn within seconds, and no more than 500 are kept.
+
+    The others are fetched again, in both directions.
+    """
     alice = person("alba")
     carl.does("/create flood open")
     alice.says("/join flood")
@@ -255,7 +277,7 @@ def test_many_messages(person: Join, carl: Program) -> None:
         carl.requests(text=f"flood {number}", group="flood")
     carl.does("the end", "flood")
     alice.sees("the end")
-    assert alice.log.locator("> *").count() <= 2020
+    assert alice.log.locator("> *").count() <= 520
     alice.page.evaluate(
         """() => {
             window.added = 0;
@@ -268,3 +290,21 @@ def test_many_messages(person: Join, carl: Program) -> None:
     alice.sees("one more")
     expect(alice.log.locator(".waiting")).to_have_count(0)
     assert alice.page.evaluate("window.added") < 20, "the others stay where they are"
+    alice.page.evaluate(
+        """async () => {
+            const first = () => Number(log.querySelector(".msg .text").textContent.slice(6));
+            window.most = 0;
+            for (let i = 0; i < 400 && first() > 1500; i += 1) {
+                log.scrollTop = 0;
+                await new Promise((done) => setTimeout(done, 50));
+                window.most = Math.max(window.most, log.children.length);
+            }
+        }"""
+    )
+    alice.sees("flood 1500")
+    assert alice.page.evaluate("window.most") <= 620
+    expect(alice.message("the end")).not_to_be_attached()
+    carl.does("said meanwhile", "flood")
+    alice.button("↓ Newest").click()
+    alice.sees("said meanwhile")
+    expect(alice.message("said meanwhile")).to_be_in_viewport()

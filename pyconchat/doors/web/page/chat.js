@@ -1,12 +1,11 @@
-// The places of one person (groups, private talks, the front desk), their logs, and how much of each
-// is new. No DOM. The link reports to this module. `view`, in main.js, is told of changes, and with
-// `said` of what is live, for speech; `store` keeps what is per browser.
+// The places of one person (groups, private talks, the front desk), their logs, and what is new there.
+// No DOM. The link reports to this module. `view`, in main.js, is told of changes, and with `said` of
+// what is live, for speech; `store` is per browser.
 import { State, UNCONFIRMED, fold } from "./link.js";
 import { answerLines, comesOrGoes, eventSentence, isNews } from "./words.js";
 
 const PAGE = 100; // entries that are fetched at once
-const MAX_ENTRIES = 2000; // of a log, about
-const MAX_SHOWN = 300; // messages of a log, about: with more, each draw takes longer
+const MAX_ENTRIES = 500; // of a log: the more, the longer each draw takes
 const MAX_NOTICES = 200;
 const MIN_BETWEEN_REPORTS = 1000; // milliseconds
 const MAX_PARTNERS = 50;
@@ -31,18 +30,18 @@ class Segment {
     return this.entries.at(-1)?.seq ?? 0;
   }
 
-  get said() {
-    return this.entries.filter(says);
-  }
-
-  /** Drop what is beyond `MAX_SHOWN` at the start (*oldest*) or the end; it can be fetched again. */
+  /** Of too many, drop the oldest entries, or the newest. */
   trim(oldest) {
-    const { entries, said } = this;
-    if (said.length < MAX_SHOWN * 1.2) return;
-    const cut = entries.indexOf(said.at(oldest ? -MAX_SHOWN : MAX_SHOWN));
-    this.entries = oldest ? entries.slice(cut) : entries.slice(0, cut);
-    if (oldest) this.more = true;
-    else this.isTail = false;
+    const { entries } = this;
+    if (oldest && entries.length > MAX_ENTRIES) {
+      this.entries = entries.slice(2 * PAGE);
+      this.more = true;
+    }
+    const last = !oldest && entries.filter(says)[MAX_ENTRIES]; // the others may not be shown
+    if (last) {
+      this.entries = entries.slice(0, entries.indexOf(last) - 2 * PAGE);
+      this.isTail = false;
+    }
   }
 
   add(...entries) {
@@ -205,13 +204,9 @@ let reporting = null;
 let reportedAt = 0;
 let lastNotice = 0;
 
-export function places() {
-  return [desk, ...groups.values(), ...privates.values()];
-}
+export const places = () => [desk, ...groups.values(), ...privates.values()];
 
-export function unread() {
-  return places().reduce((sum, each) => sum + (each.muted ? each.mentions : each.unread), 0);
-}
+export const unread = () => places().reduce((sum, each) => sum + (each.muted ? each.mentions : each.unread), 0);
 
 export function find(key) {
   if (key === "") return desk;
@@ -238,7 +233,7 @@ export function open(place, seq = 0) {
   load(place);
   view.opened(place, seq);
   seen();
-  if (place.kind === "group" && place.member && place.members === null) askMembers(place);
+  askMembers(place);
 }
 
 export function talkTo(name) {
@@ -316,10 +311,12 @@ export async function newer(place) {
 
 async function jump(place, seq) {
   const log = (place.log = new Segment(false));
-  await fetchLog(place, seq + PAGE / 2);
+  const came = await fetchLog(place, seq + PAGE / 2);
   if (place.log !== log) return;
-  if (!log.last) toEnd(place);
-  view.opened(place, seq);
+  const isThere = log.entries.some((each) => each.seq === seq);
+  if (!isThere) toEnd(place);
+  view.opened(place, isThere ? seq : 0);
+  if (came && !isThere) notice(place, [`There is no message ${seq} here that you can see.`], "error");
 }
 
 export function toEnd(place) {
@@ -367,13 +364,10 @@ export function mayHaveSecret(place, line) {
   return (command?.arguments ?? []).some((each, index) => each.secret && index < words.length);
 }
 
-export function waiting(place) {
-  return link.waiting.filter((each) => each.info.place === place.key);
-}
+export const waiting = (place) => link.waiting.filter((each) => each.info.place === place.key);
 
-export function isMessage({ info: { place, text } }) {
-  return place !== "" && (!text.startsWith("/") || text.startsWith("//"));
-}
+export const isMessage = ({ info: { place, text } }) =>
+  place !== "" && (!text.startsWith("/") || text.startsWith("//"));
 
 const placeFor = ({ info }) => find(info.place) ?? desk;
 
@@ -428,6 +422,7 @@ function takeAnswer(place, answer, text) {
 }
 
 export async function askMembers(place) {
+  if (place.kind !== "group" || !place.member || place.members) return;
   place.members = new Map();
   const answer = await ask(place, "/members");
   if (answer.ok === true) learnMembers(answer);
@@ -498,10 +493,15 @@ function begin() {
 }
 
 /** Somebody has followed a link to a place that is not theirs. */
-export function offer(key) {
+export async function offer(key) {
   open(desk);
-  if (key.startsWith("@")) talkTo(key.slice(1));
-  else notice(desk, [`You are not in ${key}.`], "", { event: { type: "invited", group: key, name: me } });
+  if (key.startsWith("@")) {
+    talkTo(key.slice(1));
+    return;
+  }
+  const found = (await ask(desk, `/groups ${key}`)).groups?.find(({ group }) => fold(group) === fold(key));
+  if (found) notice(desk, [`You are not in ${found.group}.`], "", { event: { type: "invited", group: found.group, name: me } });
+  else notice(desk, [`There is no group ${key} that you can see.`], "error");
 }
 
 export function stateChanged(state) {
@@ -614,15 +614,11 @@ function takeEntry(place, event) {
   if (place === current && !view.visible && !isMine) place.newAfter ??= seq - 1;
   place.arrived(seq, isNews(event), names);
   const { log } = place;
-  // What is read stays: the new entry is fetched when the person comes to it.
-  if (place === current && view.reads && log.said.length > MAX_SHOWN) log.isTail = false;
+  // Who reads further up is not disturbed: the new entry is fetched when they come to it.
+  if (place === current && view.reads && log.entries.length > MAX_ENTRIES - PAGE) log.isTail = false;
   if (log.isTail) {
     log.add(event);
     log.trim(true);
-    if (log.entries.length > MAX_ENTRIES * 1.2) {
-      log.entries.splice(0, log.entries.length - MAX_ENTRIES);
-      log.more = true;
-    }
   }
   apply(place, event, ofMe);
   const wasAsked = ofMe && type === "joined" && requested === fold(place.name);
@@ -644,15 +640,16 @@ function takeEntry(place, event) {
 function apply(place, event, ofMe) {
   const { type, guest } = event;
   const name = fold(event.name);
+  const isOut = ["left", "kicked", "banned"].includes(type);
   if (["joined", "withdrawn", "rejected"].includes(type)) place.asking.delete(name);
   if (type === "edit" || type === "unsay") amend(place, event);
   else if (type === "created" || type === "topic") place.describe(event);
   else if (type === "requested") place.asking.set(name, event);
   else if (type === "joined") place.members?.set(name, { name: event.name, online: true, guest });
   else if (["admin", "moderator", "unmoderator"].includes(type)) place.members = null; // one's own role is there
-  else if (["left", "kicked", "banned"].includes(type)) place.members?.delete(name);
-  if (type === "closed" || (ofMe && ["left", "kicked", "banned"].includes(type))) leave(place);
-  if (place === current && place.member && place.members === null) askMembers(place);
+  else if (isOut) place.members?.delete(name);
+  if (type === "closed" || (ofMe && isOut)) leave(place);
+  if (place === current) askMembers(place);
 }
 
 function amend(place, { type, seq, about, text, by }) {

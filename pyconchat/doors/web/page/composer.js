@@ -1,7 +1,7 @@
 // The message field: suggestions from the server's command table, recall, drafts, several lines.
 import * as chat from "./chat.js";
 import * as files from "./files.js";
-import { button, el, fill, follow } from "./log.js";
+import { $, button, el, fill, follow } from "./log.js";
 
 const MAX_LINES = 64; // of a message
 const MAX_SUGGESTIONS = 8;
@@ -24,8 +24,7 @@ function messagesOf(text, limit) {
   return messages.map((each) => each.join("\n")).filter((each) => each.trim());
 }
 
-const [field, list, asking, aboutLine] = ["field", "suggestions", "asking", "about"].map((id) =>
-  document.getElementById(id));
+const [field, list, asking, aboutLine] = ["field", "suggestions", "asking", "about"].map($);
 const recalled = [];
 let at = 0; // in what is recalled
 let pasted = false;

@@ -1,12 +1,12 @@
 // Files: uploads, which go on by themselves after a cut, and downloads.
 import * as chat from "./chat.js";
 import { State } from "./link.js";
-import { el } from "./log.js";
+import { $, el } from "./log.js";
 import { answerLines, inBytes } from "./words.js";
 
 const MAX_FILES = 20; // that wait or are on their way
 const AT_ONCE = 2;
-const WAIT = 1000; // milliseconds before another attempt, doubled up to MAX_WAIT
+const WAIT = 1000; // milliseconds before another attempt, doubled each time
 const MAX_WAIT = 15_000;
 const AGAIN = [0, 408, 409, 500, 502, 503, 504]; // statuses after which an upload goes on
 
@@ -16,7 +16,7 @@ export let uploads = [];
 const progress = () => chat.view.changed(chat.desk);
 const complain = (place, ...lines) => chat.notice(place, lines, "error");
 
-export const pick = () => document.getElementById("files").click();
+export const pick = () => $("files").click();
 
 export function share(place, files) {
   const room = MAX_FILES - uploads.length;
@@ -53,7 +53,7 @@ async function run(upload) {
   end(upload);
 }
 
-/** Send the file; after a cut, what the server does not have yet. Return why that cannot be done. */
+/** Send the file, or after a cut the rest of it; return why that cannot be done. */
 async function send(upload) {
   const { place, file } = upload;
   while (!upload.cancelled) {

@@ -1,21 +1,15 @@
-// Link: the connection to the server, for as long as the page is open. It has no DOM.
-//
-// It logs in, reconnects, resumes after the last entries that it has received, and repeats each
-// request until it is answered. Requests are sent in order, with keys, so that none is lost and
-// none is carried out twice. What a person has typed also survives a reload of the page.
+// Link: the connection to the server, for as long as the page is open. No DOM. It logs in, reconnects,
+// resumes after the last received entries, and repeats each request until it is answered. Requests have
+// keys: none is carried out twice. What a person has typed survives a reload of the page.
 // docs/line-protocol.rst describes the objects.
 
 export const State = {
-  CONNECTING: "connecting",
-  LOGGING_IN: "logging-in",
-  CATCHING_UP: "catching-up",
-  LIVE: "live",
-  WAITING: "waiting",
-  ENDED: "ended",
+  CONNECTING: "connecting", LOGGING_IN: "logging-in", CATCHING_UP: "catching-up", LIVE: "live",
+  WAITING: "waiting", ENDED: "ended",
 };
 
-const FIRST_WAIT = 300; // milliseconds before the first attempt to reconnect, and jitter
-const MAX_WAIT = 15_000; // between two attempts, and jitter
+const FIRST_WAIT = 300; // milliseconds before the first attempt, and jitter
+const MAX_WAIT = 15_000; // between two attempts
 const FACTOR = 1.6;
 const JITTER = 1000;
 
@@ -26,17 +20,16 @@ const CHECK_INTERVAL = 5000;
 export const MAX_WAITING = 1000; // typed lines without an answer
 const MAX_HELLO_BYTES = 8192; // of the conversations in a hello
 
-// The server sends at most so many missed entries of a conversation, counts as shown only those
-// that the page reports, and adds the words for people to its answers.
+// At most so many missed entries of a conversation, as shown only what the page reports, and words.
 export const OPTIONS = { missed: 200, reads: true, words: true };
 
-// Reasons for which a server ends a connection and the page connects again.
+// Reasons of an end after which the page connects again.
 const TEMPORARY = ["stopping", "late", "trouble", "wrong-password"];
 
 export const UNCONFIRMED = "unconfirmed"; // the code of an answer that never came
 const STORED = "pyconchat-waiting";
 
-/** A login that failed for now: the next attempt is after *wait* milliseconds, or at once (-1). */
+/** A failed login: the next attempt is after *wait* milliseconds, or at once (-1). */
 export class TryAgain extends Error {
   constructor(message, wait = 0) {
     super(message);
@@ -51,7 +44,7 @@ export const fold = (name) => String(name).toUpperCase().toLowerCase().replaceAl
 /** Return a number of a server's object; 0 if *value* is none. */
 export const count = (value) => (Number.isSafeInteger(value) && value > 0 ? value : 0);
 
-/** Return the result of *call*; null if that is not possible: no room, not allowed, not readable. */
+/** Return the result of *call*; null if it throws. */
 export function attempt(call) {
   try {
     return call();
@@ -90,7 +83,7 @@ export class Cursors {
     return chosen;
   }
 
-  /** Forget the groups whose last entry, in the *groups* of a hello, is before ours. */
+  /** Forget those of the *groups* of a hello whose last entry is before ours. */
   forgetReplaced(groups) {
     for (const { group, head } of Array.isArray(groups) ? groups : []) {
       if (head < this.#last.get(group)?.seq) this.#last.delete(group);
@@ -165,9 +158,8 @@ function makeRequests(storage, random) {
 }
 
 /**
- * The connection. *open(handlers)* opens a socket. *login* has `hello(refused)`, a promise of the
- * fields of the next hello, and `accepted(answer)`. *listener* is told what comes. *clock* has what
- * a window has.
+ * The connection. *open(handlers)* opens a socket; *login* has `hello(refused)`, a promise of the next
+ * hello, and `accepted(answer)`; *listener* is told what comes; *clock* is a window.
  */
 export function makeLink({ open, login, listener, clock, storage, random = Math.random }) {
   const cursors = new Cursors();
@@ -180,7 +172,7 @@ export function makeLink({ open, login, listener, clock, storage, random = Math.
   let loggedIn = false;
   let answerHello = null; // takes the answer to the hello
   let asking = false; // whether the login waits for a person
-  let nextHello = null; // what they answered, for the next connection
+  let nextHello = null; // their answer, for the next connection
   let failures = 0; // in a row
   let timer = null; // of the next attempt
   let checks = null;
@@ -209,7 +201,7 @@ export function makeLink({ open, login, listener, clock, storage, random = Math.
     }
   }
 
-  /** Send what a person has typed, until it is answered; return null if too many lines wait. */
+  /** Send what was typed, until it is answered; return null if too many lines wait. */
   function ask(fields, info = null, secret = false) {
     return requests.typed().length < MAX_WAITING ? sendNow(requests.add(fields, info, { kept: !secret })) : null;
   }
@@ -299,8 +291,7 @@ export function makeLink({ open, login, listener, clock, storage, random = Math.
     const wasGuest = guest;
     guest = answer.registered !== true;
     giveUp(requests.claim(fold(answer.name)).filter((each) => each.done));
-    // A guest's keys are unknown on a new connection: the server might carry out a repeated
-    // request twice.
+    // A new connection does not know a guest's keys: a request could be carried out twice.
     if (wasGuest || guest) giveUp(requests.take(({ sentOn }) => sentOn && sentOn !== socket));
     loggedIn = true;
     failures = 0;
@@ -384,7 +375,6 @@ export function makeLink({ open, login, listener, clock, storage, random = Math.
       try {
         handle(fields);
       } catch (reason) {
-        // The connection goes on.
         console.error("an object from the server could not be handled", reason);
       }
     }
@@ -413,7 +403,7 @@ export function makeLink({ open, login, listener, clock, storage, random = Math.
     }
   }
 
-  /** Look how long nothing has come. A browser may delay this for a page that is hidden. */
+  /** Look how long nothing has come; delayed in a hidden page. */
   function check() {
     checks = clock.setTimeout(check, CHECK_INTERVAL);
     if (socket === null || asking) return;

@@ -9,14 +9,15 @@ const FETCH_AT = 300; // pixels from the start at which older entries are fetche
 const URLS = /\b(?:https?|pyconchats?):\/\/[^\s<>"]+/g;
 const REACTIONS = ["👍", "❤️", "😄"];
 
+export const $ = (id) => document.getElementById(id);
 const present = (nodes) => nodes.flat(Infinity).filter(Boolean);
 
 /** Show *children*: nodes and text, in arrays of any depth; what is false is left out. */
 export const fill = (element, ...children) => element.replaceChildren(...present(children));
 
 /**
- * Make an element: ``el("p.hint", { title: "x" }, …)``, with *children* as for `fill`. The properties
- * may be left out. They are attributes, with `label` for `aria-label`, and listeners as `onclick`.
+ * Make an element: ``el("p.hint", { title: "x" }, …)``, with *children* as for `fill`. The properties, if
+ * any, are attributes, with `label` for `aria-label`, and listeners.
  */
 export function el(name, ...children) {
   const [tag, ...classes] = name.split(".");
@@ -60,9 +61,9 @@ function hueOf(name) {
 const avatar = (letter) => el("span.avatar", { "aria-hidden": true }, letter);
 const said = (text) => el("span.text", { dir: "auto" }, text);
 
-// The log is in `root`. `act` has what its buttons do that is done elsewhere.
+// `act` has what the buttons of the log do that is done elsewhere.
 export const act = {};
-const root = document.getElementById("log");
+const root = $("log");
 const tools = el("div.tools", { role: "group", label: "Actions for this message" });
 let place = chat.desk;
 let nodes = new Map();
@@ -74,12 +75,9 @@ export function show(next, seq) {
     place = next;
     nodes.clear();
     root.replaceChildren();
-    isAtEnd = true;
   }
-  if (seq) {
-    target = seq;
-    isAtEnd = false;
-  }
+  target = seq;
+  isAtEnd = !seq;
   draw();
 }
 
@@ -119,6 +117,7 @@ export function draw() {
   if (found) {
     target = 0;
     found.scrollIntoView({ block: "center" });
+    root.querySelector(".found")?.classList.remove("found");
     found.classList.add("found");
     found.focus({ preventScroll: true });
   } else if (isAtEnd) {
@@ -129,7 +128,7 @@ export function draw() {
   onScroll();
 }
 
-/** Return an entry that is seen, and where: there it stays when others are drawn above it. */
+/** Return an entry that is seen, and where: it shall stay there. */
 function anchorNow() {
   const { top } = root.getBoundingClientRect();
   for (const [key, { node }] of nodes) {

@@ -6,12 +6,12 @@ import { GaveUp, State, TryAgain, attempt, fold, makeLink } from "./link.js";
 import * as log from "./log.js";
 import { answerLines, counted, dateTime, inBytes } from "./words.js";
 
-const { button, decisions, el, fill, nameIn, spoken, withLinks } = log;
+const { $, button, decisions, el, fill, nameIn, spoken, withLinks } = log;
 
 const SPEECH_INTERVAL = 1000; // milliseconds between two announcements
 const SLOW = 30; // milliseconds of drawing, after which it is done less often
 const PRESSES = { pointerdown: 1000, pointerup: 0, pointercancel: 0 }; // milliseconds without drawing
-// Codes of refusals after which the same hello may be accepted later, and the wait until then.
+// Milliseconds after which the hello may be accepted, by the code of the refusal.
 const LATER = { busy: 3000, "too-many": 20_000, "not-saved": 5000, trouble: 5000, unknown: 5000, taken: 1000 };
 
 const KEYS = {
@@ -27,7 +27,6 @@ const KEYS = {
   "?": "these keys, outside a field",
 };
 
-const $ = (id) => document.getElementById(id);
 const hasDialog = () => document.querySelector("dialog[open]");
 const on = (id, event, call) => $(id).addEventListener(event, call);
 /** Return a listener that calls *call* with the button of a form. */
@@ -54,7 +53,7 @@ const askSession = (fields) => ask("session", {
   body: JSON.stringify(fields),
 });
 
-// Logging in. The session is a cookie that scripts cannot read; a guest has only a name.
+// The session is a cookie that scripts cannot read; a guest has only a name.
 const login = {
   name: "",
   guest: false,
@@ -94,7 +93,7 @@ const login = {
     location.reload();
   },
 
-  /** After a new password the old session has ended: trade the one-use *ticket* for the new one. */
+  /** A new password has ended the session: trade the *ticket* for a new one. */
   async passwordChanged({ ticket }) {
     this.guest = false;
     if (!ticket || (await askSession({ ticket })).name) return;
@@ -171,8 +170,8 @@ function say(...sentences) {
 }
 
 /**
- * Draw once before the next frame. A hidden page has no frames; a long log under a flood is drawn
- * for a third of the time. An element that is replaced while it is pressed gets no click.
+ * Draw once before the next frame (a hidden page has none), for a third of the time at most. An element
+ * that is replaced while it is pressed gets no click.
  */
 const due = new Set();
 let nextDraw = 0;
@@ -218,8 +217,8 @@ const view = {
     return [attempt(() => decodeURIComponent(key)) ?? "", Number(seq) || 0];
   },
   changed(place) {
-    if (place === chat.current) soon(log.draw);
     soon(drawRest);
+    if (place === chat.current) soon(log.draw); // the last: it needs the layout
   },
   opened(place, seq) {
     if (place !== before) {
@@ -376,7 +375,7 @@ function closePanel() {
 
 function showPeople() {
   openPanel("people", "People");
-  if (chat.current.members === null) chat.askMembers(chat.current);
+  chat.askMembers(chat.current);
   drawPeople();
 }
 
@@ -477,7 +476,7 @@ const leaving = (act) => (...about) => {
   act(...about);
 };
 
-/** A field for a name, which filters the *rows* and which *act* takes, with *more* beside it. */
+/** A field that filters the *rows*, for *act*, with *more* beside it. */
 async function choose(title, label, act, more, rows) {
   const list = el("ul.directory");
   const filter = () => {
