@@ -15,8 +15,8 @@ from tests.support.programs import Program
 from tests.web_e2e.people import Person
 from tests.web_e2e.site import CHROMIUM, OPTIONS, Site
 
-MAX_ENTRIES = 2000
-"""Of a log, as in chat.js."""
+MANY = 2000
+"""Messages in a long log: more than the page shows."""
 
 MESSAGES = 100
 RELOADS = 20
@@ -75,11 +75,11 @@ def main() -> None:
             carl = Program(site.server.port)
             carl.logs_in("carl", "secret of carl")
             carl.does("/join tea")
-            for number in range(MAX_ENTRIES):
+            for number in range(MANY):
                 carl.requests(text=f"line {number}", group="tea")
             carl.does("the last line", "tea")
             alice.sees("the last line")
-            show("the same in a full log", times(alice))
+            show("the same in a long log", times(alice))
             carl.close()
             usable = []
             alice.page.add_init_script(USABLE)
