@@ -133,6 +133,7 @@ def test_keyboard_alone(person: Join, program: Connect) -> None:
     keys.type("hello")
     keys.press("Enter")
     alice.sees("hello")
+    expect(alice.log.locator(".waiting")).to_have_count(0)
     keys.press("ArrowUp")
     expect(alice.field).to_have_value("hello")
     keys.press("Control+a")

@@ -111,7 +111,7 @@ export function draw() {
     if (node === next) next = node.nextSibling;
     else root.insertBefore(node, next);
   }
-  if (focused && document.activeElement === document.body) nodes.get(focused)?.node.focus({ preventScroll: true });
+  if (focused && document.activeElement === document.body) (nodes.get(focused)?.node ?? root).focus({ preventScroll: true });
   const found = target && nodes.get(`e${target}`)?.node;
   const now = anchor && nodes.get(anchor.key)?.node;
   if (found) {
@@ -128,7 +128,7 @@ export function draw() {
   onScroll();
 }
 
-/** Return an entry that is seen, and where: it shall stay there. */
+/** Return an entry that is seen, and where. */
 function anchorNow() {
   const { top } = root.getBoundingClientRect();
   for (const [key, { node }] of nodes) {
