@@ -212,6 +212,7 @@ def test_changes_in_the_middle_of_a_block(script: list[tuple[str, str, int]]) ->
         for name, what, turns in script:
             room.do(name, what)
             room.turns(turns)
+        room.turns(60)  # here, unlike at a door, a command does not wait for the one before
         for name in NAMES:
             room.do(name, "/mute tea off")
         room.turns(60)
