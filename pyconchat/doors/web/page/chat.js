@@ -5,7 +5,7 @@ import { State, UNCONFIRMED, fold } from "./link.js";
 import { answerLines, comesOrGoes, eventSentence, isNews } from "./words.js";
 
 const PAGE = 100; // entries that are fetched at once
-const MAX_ENTRIES = 500; // of a log: the more, the longer each draw takes
+const MAX_ENTRIES = 300; // of a log: the more, the longer each draw takes
 const MAX_NOTICES = 200;
 const MIN_BETWEEN_REPORTS = 1000; // milliseconds
 const MAX_PARTNERS = 50;
@@ -34,12 +34,12 @@ class Segment {
   trim(oldest) {
     const { entries } = this;
     if (oldest && entries.length > MAX_ENTRIES) {
-      this.entries = entries.slice(2 * PAGE);
+      this.entries = entries.slice(PAGE);
       this.more = true;
     }
     const last = !oldest && entries.filter(says)[MAX_ENTRIES]; // the others may not be shown
     if (last) {
-      this.entries = entries.slice(0, entries.indexOf(last) - 2 * PAGE);
+      this.entries = entries.slice(0, entries.indexOf(last) - PAGE);
       this.isTail = false;
     }
   }
