@@ -57,6 +57,7 @@ class DelayedLines(BoundedLineReceiver):
         self._rate_delay: IDelayedCall | None = None  # until the message rate allows a line
         self._budget = InputBudget(context.input_turns, self.input_allowed, self.work_rate)
         self._waits_for_journal = False
+        self._paid = False  # for the next line, which waits for its turn
         self._stale = 0  # bytes of further input that are to be discarded
 
     # Implemented by the subclasses.
@@ -134,7 +135,11 @@ class DelayedLines(BoundedLineReceiver):
         if self.in_login:  # which does not count for the message rate
             if self._budget.waiting or not (asking or self.program):
                 return False  # until `input_allowed`; a person answers questions first
-            self._budget.pay(LINE_COST, True)
+            if not self._paid:
+                self._paid = True
+                if self._budget.pay_in_turn(LINE_COST):
+                    return False
+            self._paid = False
             return True
         if self._journal.full and not asking:
             self._waits_for_journal = True

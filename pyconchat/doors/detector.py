@@ -20,7 +20,12 @@ from pyconchat.doors.connection_limits import (
     crowded_out,
 )
 from pyconchat.doors.context import DoorContext
-from pyconchat.doors.input_budget import CONNECTION_COST, SECURE_CONNECTION_COST, InputBudget
+from pyconchat.doors.input_budget import (
+    CONNECTION_COST,
+    OPENING_COST,
+    SECURE_CONNECTION_COST,
+    InputBudget,
+)
 from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.line.door import LF
 from pyconchat.net.connection import (
@@ -88,7 +93,8 @@ class ProtocolDetector(Protocol):
         self._mark: bytes | None = b""  # what may be a byte order mark; None after the start
         self._greeted = False  # a door was opened before there was any input
         self._timer: IDelayedCall | None = None
-        self._budget: InputBudget | None = None  # while it waits for its first turn
+        self._budget: InputBudget | None = InputBudget(context.input_turns, self._begin)
+        self._kind: DoorKind | None = None  # of the door that is opened in its turn
 
     # Called by the transport.
 
@@ -105,20 +111,29 @@ class ProtocolDetector(Protocol):
             return
         self._login_deadline = context.now() + limits.login_seconds
         context.open_doors.add(self)
-        budget = InputBudget(context.input_turns, self._begin)
         secure = INegotiated.providedBy(connection)
-        if budget.pay_in_turn(SECURE_CONNECTION_COST if secure else CONNECTION_COST):
-            self._budget = budget
-            connection.pauseProducing()
-            self._time_login()
-        else:
-            self._begin()
+        if not self._waits(SECURE_CONNECTION_COST if secure else CONNECTION_COST):
+            self._read()
+
+    def _waits(self, cost: float) -> bool:
+        """Pay for work to come; return whether it is done by `_begin`, later."""
+        if self._budget is None or not self._budget.pay_in_turn(cost):
+            return False
+        self._cancel_timer()
+        self._time_login()
+        cast(IConnection, self.transport).pauseProducing()
+        return True
 
     def _begin(self) -> None:
-        """Read input: it is the turn of this connection."""
-        if self._budget is not None:
-            self._budget = None
-            cast(IConnection, self.transport).resumeProducing()
+        """Read input, or open the door that it asks for: it is the turn of this connection."""
+        cast(IConnection, self.transport).resumeProducing()
+        if self._kind is not None:
+            self._open_by_input(self._kind)
+        else:
+            self._read()
+
+    def _read(self) -> None:
+        """Read input."""
         if INegotiated.providedBy(self.transport):
             self._time_login()  # the TLS handshake counts towards the login
         else:
@@ -141,13 +156,23 @@ class ProtocolDetector(Protocol):
             return
         if self.door is None:
             self._opening += data
-            kind = self._recognize(self._opening)
-            if kind is None:
-                return
-            self._open(kind)
-            data, self._opening = self._opening, b""
-        elif self._greeted:
+            if self._kind is None:
+                self._kind = self._recognize(self._opening)
+                if self._kind is not None and not self._waits(OPENING_COST):
+                    self._open_by_input(self._kind)
+            return
+        if self._greeted:
             self._open_instead(data)
+        self._pass_input(data)
+
+    def _open_by_input(self, kind: DoorKind) -> None:
+        """Open the door of *kind*, which the input asks for, and pass it the input."""
+        self._open(kind)
+        data, self._opening = self._opening, b""
+        self._pass_input(data)
+
+    def _pass_input(self, data: bytes) -> None:
+        """Pass *data* to the door, which gets all further input directly."""
         self._greeted = False
         if self.door is not None:  # a door that refuses may have closed the connection at once
             # There is nothing left to detect: the transport calls the door from now on.
@@ -167,7 +192,7 @@ class ProtocolDetector(Protocol):
     def readConnectionLost(self) -> None:
         """The peer has ended its input."""
         if self.door is None and self._life is Lifecycle.OPEN:
-            self._open(self._otherwise)
+            self._open(self._kind or self._otherwise)
             self._pass_opening()
         if self.door is not None:
             self.door.readConnectionLost()
@@ -177,8 +202,7 @@ class ProtocolDetector(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._cancel_timer()
-        if self._budget is not None:
-            self._budget.close()
+        self._close_budget()
         self._life = Lifecycle.GONE
         if self.door is not None:
             # Break the reference cycles here: the cyclic GC runs rarely.
@@ -245,8 +269,14 @@ class ProtocolDetector(Protocol):
                 self._open(kind)
                 return
 
+    def _close_budget(self) -> None:
+        if self._budget is not None:
+            self._budget.close()
+            self._budget = None
+
     def _open(self, kind: DoorKind) -> None:
         self._cancel_timer()
+        self._close_budget()
         try:
             if kind.logs_in:
                 self._counted.require_session_room()
@@ -276,6 +306,7 @@ class ProtocolDetector(Protocol):
     def _refuse(self, refused: TooManyConnections) -> None:
         """Close the connection, with *refused* as its only line."""
         self._cancel_timer()
+        self._close_budget()
         self._life = Lifecycle.CLOSING
         self._context.open_doors.remove(self)
         now, connection = self._context.now(), cast(IConnection, self.transport)

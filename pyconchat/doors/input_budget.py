@@ -23,9 +23,12 @@ __all__ = [
     "KEY_COST",
     "LARGE_READ",
     "LINE_COST",
+    "OPENING_COST",
     "RATE",
+    "RECENT",
     "REQUEST_COST",
     "SECURE_CONNECTION_COST",
+    "TURN_COST",
     "UPGRADE_COST",
     "InputBudget",
     "InputTurns",
@@ -55,8 +58,8 @@ ERASURE_COST = 3e-6
 LINE_COST = 0.0005
 """Seconds of work for a line before the login, with its answer."""
 
-CONNECTION_COST, REQUEST_COST = 0.0003, 0.0003
-"""Seconds of work for a new connection, and for a request of HTTP."""
+CONNECTION_COST, OPENING_COST, REQUEST_COST = 0.0001, 0.0002, 0.0003
+"""Seconds of work for a new connection, for its first input, and for a request of HTTP."""
 
 UPGRADE_COST = 0.002
 """Seconds of work to open a WebSocket, and to close it."""
@@ -66,6 +69,16 @@ SECURE_CONNECTION_COST = 0.002
 
 FRAME_COST = 3e-5
 """Seconds of work for a frame of a WebSocket."""
+
+TURN_COST = 0.002
+"""Seconds of work that one connection causes before others have their turn, and that all new
+connections together cause in one turn of the reactor.
+
+The processor needs up to three times as long for it, as its caches belong to other work.
+"""
+
+RECENT = 0.05
+"""Seconds after which the work of new connections is no longer of the same turn of the reactor."""
 
 LARGE_READ = 16_384
 """Maximum bytes of a connection that are handled before others have their turn."""
@@ -96,6 +109,8 @@ class _Queue:
         self._updated = clock.seconds()
         self._waiting: deque[InputBudget] = deque()
         self._next_turn: IDelayedCall | None = None
+        self._begun = 0.0  # work that was begun at once, without waiting
+        self._begun_at = float("-inf")
 
     def spend(self, cost: float) -> None:
         """Spend *cost* seconds of work."""
@@ -116,6 +131,17 @@ class _Queue:
         self.spend(0)
         return self._left < 0
 
+    def begin(self, cost: float) -> bool:
+        """Note that work of *cost* begins at once, if it may; return whether it may."""
+        now = self._clock.seconds()
+        if now - self._begun_at >= RECENT:
+            self._begun = 0.0
+        if self.overdrawn or (self._begun and self._begun + cost > TURN_COST):
+            return False
+        self._begun += cost
+        self._begun_at = now
+        return True
+
     def wait(self, budget: InputBudget) -> None:
         """Call ``budget.begin_turn()`` when it is its turn."""
         self._waiting.append(budget)
@@ -128,6 +154,7 @@ class _Queue:
 
     def _turn(self) -> None:
         self._next_turn = None
+        self._begun = 0.0
         while self._waiting:
             if self._waiting.popleft().begin_turn():
                 break
@@ -152,7 +179,7 @@ class InputBudget:
 
     __slots__ = (
         *("_burst", "_delay", "_due", "_left", "_queue", "_rate"),
-        *("_ready", "_turns", "_updated", "waiting"),
+        *("_ready", "_turn", "_turns", "_updated", "waiting"),
     )
 
     def __init__(
@@ -171,12 +198,19 @@ class InputBudget:
         self._updated = turns.clock.seconds()
         self._delay: IDelayedCall | None = None  # until it is no longer overdrawn
         self._due = 0.0  # was spent in advance, for work that waits
+        self._turn = 0.0  # was spent since its last turn
         self.waiting = False
 
     def pay(self, cost: float, pause: bool) -> None:
-        """Spend *cost* seconds of work; then wait if it is overdrawn, or if *pause*."""
+        """Spend *cost* seconds of work; then wait if it is overdrawn, or if *pause*.
+
+        It also waits for its next turn after each `TURN_COST`.
+        """
         self._spend(cost)
         self._queue.spend(cost)
+        self._turn += cost
+        if self._turn >= TURN_COST:
+            self._turn, pause = 0.0, True
         if (pause or self._left < 0) and not self.waiting and self._ready is not None:
             self.waiting = True
             self._wait()
@@ -184,10 +218,11 @@ class InputBudget:
     def pay_in_turn(self, cost: float) -> bool:
         """Spend *cost* for work to come; return whether to wait with it until `ready`.
 
-        Also one that is within its budget waits, if all together have spent too much. If it is
-        closed before that, nobody has to wait for its work.
+        Also one that is within its budget waits, if all together have spent too much, in this turn
+        of the reactor or before. If it is closed before that, nobody has to wait for its work.
         """
-        self.pay(cost, self._turns.within.overdrawn)
+        self._turn = -cost  # has a turn of its own
+        self.pay(cost, not self._turns.within.begin(cost))
         if self.waiting:
             self._due += cost
         return self.waiting
@@ -197,7 +232,7 @@ class InputBudget:
         if self._ready is None:
             return False
         self.waiting = False
-        self._due = 0.0
+        self._due = self._turn = 0.0
         self._updated = self._turns.clock.seconds()  # no credit for the time in the queue
         self._ready()
         return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from twisted.internet.task import Clock
 
@@ -14,9 +16,11 @@ from pyconchat.doors.input_budget import (
     SECURE_CONNECTION_COST,
     SHARE,
     SHARED_BURST,
+    TURN_COST,
     InputBudget,
     InputTurns,
 )
+from tests.support.turns import reactor_turn
 
 
 class Flooder:
@@ -175,6 +179,45 @@ def test_a_wait_is_shorter_after_others_have_closed() -> None:
         each.close()
     passes(clock, 1)
     assert len(ready) == 1
+
+
+@pytest.mark.parametrize("cost", [TURN_COST * 0.3, TURN_COST, TURN_COST * 5])
+def test_newcomers_of_one_moment_have_several_turns_of_the_reactor(cost: float) -> None:
+    """In each, about `TURN_COST` of their work begins, or one of them, in the order of arrival."""
+    clock = Clock()
+    turns = InputTurns(clock)
+    begun: list[int] = []
+    for number in range(30):
+        budget = InputBudget(turns, partial(begun.append, number))
+        if not budget.pay_in_turn(cost):
+            begun.append(number)
+    assert len(begun) == max(1, TURN_COST // cost)
+    while len(begun) < 30:
+        before = len(begun)
+        reactor_turn(clock)
+        assert cost * (len(begun) - before) < max(2 * cost, 2 * TURN_COST)
+        clock.rightNow += 0.01
+    assert begun == list(range(30))
+
+
+def test_a_newcomer_waits_for_no_earlier_ones() -> None:
+    """Those of another moment have had their turns."""
+    clock = Clock()
+    turns = InputTurns(clock)
+    for _ in range(100):
+        assert not InputBudget(turns, lambda: None).pay_in_turn(TURN_COST)
+        clock.advance(0.1)
+
+
+def test_one_connection_has_no_long_turn() -> None:
+    """Within its budget, too, it waits for its next turn after `TURN_COST`."""
+    clock = Clock()
+    flooder = Flooder(InputTurns(clock), COMMAND_COST, pause=False)
+    flooder.works()
+    per_turn = flooder.done
+    assert COMMAND_COST * per_turn == pytest.approx(TURN_COST, abs=2 * COMMAND_COST)
+    reactor_turn(clock)
+    assert flooder.done == 2 * per_turn
 
 
 def test_small_input_never_waits() -> None:

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 
 from pyconchat.config import Config, DoorsConfig
 from pyconchat.doors.factory import ChatFactory, IrcFactory
-from pyconchat.doors.input_budget import SHARE
+from pyconchat.doors.input_budget import RECENT, SHARE
 from pyconchat.doors.ssh.factory import SshFactory
 from pyconchat.doors.ssh.host_key import host_key
 from pyconchat.doors.web.factory import WebFactory
@@ -20,6 +20,8 @@ from pyconchat.sessions.portal import login_portal
 from pyconchat.store import SqlStore
 from pyconchat.testing import make_chat, services_of
 from tests.support.connections import Wire
+from tests.torture.flood import EXCHANGE
+from tests.torture.flood import request as http_request
 
 DEBT = 2.0
 """Seconds of work that earlier connections have caused."""
@@ -30,6 +32,13 @@ FACTORIES: dict[str, MakeFactory] = {
     "irc": lambda lines, _: IrcFactory(lines),
     "web": lambda lines, _: WebFactory(lines, lambda: b""),
     "ssh": lambda lines, folder: SshFactory(lines, host_key(folder / "key", make=True)),
+}
+
+FIRST_INPUT = {
+    "line": b"alice\n",
+    "irc": b"CAP LS 302\r\n",
+    "web": http_request("GET /nothing"),
+    "ssh": EXCHANGE,
 }
 
 
@@ -85,3 +94,22 @@ def test_one_that_is_cut_while_it_waits(
     clock.advance(DEBT / SHARE + 1)
     assert clock.getDelayedCalls() == []
     assert len(lines.open_doors) == lines.connection_limits.open == 0
+
+
+def test_the_first_input_of_many_is_handled_in_turns(
+    connect: Callable[[], Wire], clock: Clock, request: pytest.FixtureRequest
+) -> None:
+    """Also of those that have connected before: they wait, and are read no further until then."""
+    wires = []
+    for _ in range(30):
+        wires.append(connect())
+        clock.advance(RECENT)
+    for wire in wires:
+        assert wire.paused is False
+        wire.clear()
+        wire.protocol.dataReceived(FIRST_INPUT[request.node.callspec.params["connect"]])
+    assert [wire.paused for wire in wires].count(True) >= 20
+    assert wires[0].value()
+    assert not wires[-1].value()
+    clock.advance(1)
+    assert all(wire.value() for wire in wires)

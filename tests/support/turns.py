@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-__all__ = ["Turns"]
+__all__ = ["Turns", "reactor_turn"]
 
 TURN = 0.001
 """Duration of a turn, in seconds."""
@@ -24,3 +24,13 @@ class Turns(Clock):
 
     def advance(self, amount: float) -> None:
         super().advance(max(amount, TURN))
+
+
+def reactor_turn(clock: Clock) -> None:
+    """Run the calls that are due on *clock*, but not those of the following turns."""
+    now = clock.seconds()
+    for call in [each for each in clock.getDelayedCalls() if each.getTime() <= now]:
+        if call.active():
+            clock.calls.remove(call)
+            call.called = 1
+            call.func(*call.args, **call.kw)

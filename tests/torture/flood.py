@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import selectors
 import socket
+import ssl
 import struct
 import sys
 from contextlib import suppress
@@ -70,6 +71,19 @@ PROPOSAL = packet(b"\x14" + bytes(16) + b"".join(map(ssh_string, ALGORITHMS)) + 
 # disconnects, and is asked for the next signature.
 EXCHANGE = b"SSH-2.0-flood\r\n" + PROPOSAL + packet(b"\x1e" + ssh_string(b"\x09" + bytes(31)))
 
+
+def client_hello() -> bytes:
+    """Return how a client of TLS 1.3 begins (RFC 8446, 4.1.2); the server signs in its answer."""
+    written = ssl.MemoryBIO()
+    client = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), written, server_hostname="x")
+    with suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    return written.read()
+
+
+SINCE = b",".join(b'"@nobody%d":1' % number for number in range(200))
+IRC_GROUP_LOGIN = IRC_LOGIN + b"JOIN #floodsNNNN\r\nPRIVMSG #floodsNNNN :word\r\n"
+
 KINDS: dict[str, tuple[bytes, bytes]] = {  # the bytes sent first, and then repeatedly
     "negotiation": (b"", NEGOTIATION),
     "negotiation after a name": (b"\xff\xf1a b\r\n", NEGOTIATION),
@@ -98,6 +112,12 @@ KINDS: dict[str, tuple[bytes, bytes]] = {  # the bytes sent first, and then repe
     "searches, logged in": (GROUP_LOGIN, b"/search word\n"),
     "who, logged in": (LOGIN, b"/who\n"),
     "groups, logged in": (LOGIN, b"/groups\n"),
+    "past entries, logged in": (GROUP_LOGIN, b"/history 100 before 2020-01-01\n"),
+    "mentions, logged in": (GROUP_LOGIN, b"/mentions\n"),
+    "reactions, logged in": (GROUP_LOGIN, "/react 2 👍\n".encode()),
+    "hellos with many places": (b"", b'{"hello":1,"name":"a b","since":{%b}}\n' % SINCE),
+    "read markers, logged in": (HELLO, b'{"id":1,"group":"a","read":1}\n'),
+    "people, in JSON": (HELLO, b'{"id":1,"line":"/who"}\n'),
     "HTTP": (b"", b"GET / HTTP/1.1\r\n\r\n"),
     "TLS": (b"", b"\x16\x03\x01"),
     "IRC nonsense": (b"", b"FOO\r\n"),
@@ -105,6 +125,9 @@ KINDS: dict[str, tuple[bytes, bytes]] = {  # the bytes sent first, and then repe
     "IRC pings": (IRC_LOGIN, b"PING a\r\n"),
     "IRC queries": (IRC_LOGIN, b"WHO *\r\n"),
     "IRC lists": (IRC_LOGIN, b"LIST *a*,*b* >0\r\n"),
+    "IRC names with everything": (IRC_LOGIN, b"WHO * %tcuihsnfdlaor,1\r\n"),
+    "IRC history": (IRC_GROUP_LOGIN, b"CHATHISTORY LATEST #floodsNNNN * 100\r\n"),
+    "IRC read markers": (IRC_GROUP_LOGIN, b"MARKREAD #floodsNNNN\r\n"),
     "IRC nicks": (IRC_LOGIN, b"NICK a b\r\n"),
     "IRC modes": (IRC_LOGIN, b"MODE floodNNNN +i\r\n"),
     "web page": (b"", request("GET /")),
@@ -116,22 +139,25 @@ KINDS: dict[str, tuple[bytes, bytes]] = {  # the bytes sent first, and then repe
     "web pongs": (UPGRADE, frame(0xA)),
     "web empty messages": (UPGRADE, frame(0x1)),
     "web fragments": (UPGRADE + frame(0x1, b"a", fin=0), frame(0x0, b"a", fin=0)),
+    "web upgrades": (UPGRADE + frame(0x8), frame(0x8)),
     "web hellos": (UPGRADE, frame(0x1, b'{"hello":1,"name":"a b"}')),
     "web objects, logged in": (UPGRADE + frame(0x1, HELLO[:-1]), frame(0x1, b"{}")),
     "SSH versions": (b"", b"SSH-1.0-x\r\n"),
     "SSH lines": (b"", b"no version\r\n"),
     "SSH exchanges": (EXCHANGE, b"\0"),
+    "secure handshakes": (client_hello(), b"\0"),
     "SSH ignored packets": (b"SSH-2.0-flood\r\n" + PROPOSAL, packet(b"\x02" + ssh_string(b"a"))),
 }
 
 
 class Flooder:
-    """One connection; *number* replaces NNNN in its name."""
+    """One connection; *number* replaces NNNN in what it sends."""
 
     def __init__(self, port: int, first: bytes, then: bytes, number: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setblocking(False)
-        self._waiting = first.replace(b"NNNN", b"%04d" % number)
+        first, then = (each.replace(b"NNNN", b"%04d" % number) for each in (first, then))
+        self._waiting = first
         self._then = then * (SIZE // len(then))
 
     def sends(self) -> None:

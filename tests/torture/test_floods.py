@@ -68,7 +68,7 @@ def flooding(port: int, kind: str) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with its default rates, and all doors."""
-    server = Server(tmp_path_factory.mktemp("server"), limits=LIMITS, ssh=True)
+    server = Server(tmp_path_factory.mktemp("server"), limits=LIMITS, tls=True, ssh=True)
     doors = [("--web", WEB_PORT), ("--irc", IRC_PORT)]
     options = [f"{door}=tcp:{port}:interface=127.0.0.1" for door, port in doors]
     with running(server, *options):
@@ -77,7 +77,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def port_of(server: Server, kind: str) -> int:
     """Return the port of the door that a flood of *kind* goes to."""
-    ports = {"web": WEB_PORT, "IRC": IRC_PORT, "SSH": server.ssh_port}
+    ports = {"web": WEB_PORT, "IRC": IRC_PORT, "SSH": server.ssh_port, "secure": server.tls_port}
     return ports.get(kind.split()[0], server.port)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["MIN_DATA", "packet_cost"]
+__all__ = ["MIN_DATA", "MIN_TURN", "packet_cost"]
 
 PACKET_COST = 5e-5
 """Seconds of work for a packet: to decrypt, to check and to handle it."""
@@ -12,6 +12,9 @@ EXCHANGE_COST = 0.0015
 
 SIGNATURE_COST = 0.0005
 """Seconds of work for a request of the user authentication, which may have a signature."""
+
+MIN_TURN = SIGNATURE_COST
+"""Seconds of work from which on a packet is handled in a turn of its own."""
 
 MIN_DATA = 256
 """Bytes of data from which on a packet is free: windows limit these."""

@@ -23,7 +23,7 @@ from pyconchat.doors.context import DoorContext
 from pyconchat.doors.input_budget import InputBudget
 from pyconchat.doors.ssh.algorithms import CIPHERS, HOST_KEYS, KEY_EXCHANGES, MACS, SIGNATURES
 from pyconchat.doors.ssh.authenticator import Authenticator
-from pyconchat.doors.ssh.packet_cost import packet_cost
+from pyconchat.doors.ssh.packet_cost import MIN_TURN, packet_cost
 from pyconchat.doors.ssh.packet_sender import PacketSender
 from pyconchat.doors.ssh.quiet import NOBODY
 from pyconchat.net.connection import IConnection
@@ -87,6 +87,7 @@ class Packets(SSHServerTransport):
     def __init__(self, context: DoorContext, rekey_bytes: int) -> None:
         self.context = context
         self._input = bytearray()
+        self._held: bytes | None = None  # a packet that waits for its turn
         self._first: bytes | None = None  # the decrypted first block of the next packet
         self._exchange = _Exchange.REPLY  # the server begins with its KEXINIT
         self._exchanged_at = float("-inf")  # when the peer began the last one after the login
@@ -122,7 +123,6 @@ class Packets(SSHServerTransport):
         self.currentEncryptions = SSHCiphers(b"none", b"none", b"none", b"none")
         self.currentEncryptions.setKeys(b"", b"", b"", b"", b"", b"")
         self._use_ciphers(self.currentEncryptions)
-        self.sendKexInit()
 
     # Packets.
 
@@ -131,8 +131,8 @@ class Packets(SSHServerTransport):
             if not self.gotVersion and not self._take_version():
                 return
             while not (self.full or self._budget.waiting or self.ending):
-                packet = self._next_packet()
-                if packet is None:
+                packet = self._held or self._next_packet()
+                if packet is None or self._must_wait(packet):
                     break
                 self._handle(packet)
         except Malformed as problem:
@@ -183,10 +183,21 @@ class Packets(SSHServerTransport):
         self.incomingPacketSequence = (self.incomingPacketSequence + 1) & 0xFFFFFFFF
         return bytes(packet[5:-padding])
 
+    def _must_wait(self, packet: bytes) -> bool:
+        """Pay for *packet*; return whether it has to wait for its turn, which it does once."""
+        if self._held is not None:
+            self._held = None
+            return False
+        cost = self.cost_of(packet[0], packet)
+        if cost < MIN_TURN:
+            self._budget.pay(cost, False)
+        elif self._budget.pay_in_turn(cost):
+            self._held = packet
+        return self._held is not None
+
     def _handle(self, packet: bytes) -> None:
         """Handle *packet*, if it may come now. Raises `Malformed`, and what Conch raises."""
         kind = packet[0]
-        self._budget.pay(self.cost_of(kind, packet), False)
         match self._exchange:
             case _ if kind < 20 and (kind < 5 or self._exchange is _Exchange.NONE):
                 pass

@@ -70,6 +70,7 @@ class SshTransport(CountedPackets):
         self._full_since = 0.0
         self._pinged = False
         self._reading = True
+        self._begun = False
         self._shutting_down = False
         self._budget = InputBudget(context.input_turns, self._budget_allows)
 
@@ -89,6 +90,13 @@ class SshTransport(CountedPackets):
         super().connectionMade()
         if self._budget.pay_in_turn(SECURE_CONNECTION_COST):
             self._update_reading()
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Begin with the first key exchange: it is the turn of this connection."""
+        self._begun = True
+        self.sendKexInit()
 
     def dataReceived(self, data: bytes) -> None:
         if self.ending:
@@ -168,6 +176,8 @@ class SshTransport(CountedPackets):
         self._update_reading()
 
     def _budget_allows(self) -> None:
+        if not (self._begun or self.ending):
+            self._begin()
         self._update_reading()
         self.handle_input()
 

@@ -66,8 +66,10 @@ class HttpConnection(Protocol):
         self._deadlines = Deadlines()
         self._rest = b""  # input after the last request
         self._requests = 0
+        self._begun = False  # the first request was paid for
         self._answered = False  # the rest of the request is discarded
         self._timer: IDelayedCall | None = None
+        self._upgrade: tuple[Request, WebSocketHandler] | None = None  # waits for its turn
 
     @property
     def connection(self) -> IConnection:
@@ -100,6 +102,12 @@ class HttpConnection(Protocol):
         data, self._rest = self._rest + data, b""
         if self._life is not Lifecycle.OPEN or not data:
             return
+        if not self._begun:
+            self._begun = True
+            if self._budget.pay_in_turn(REQUEST_COST):
+                self._rest = data
+                self.connection.pauseProducing()
+                return
         if self._answered:
             self._budget.pay(BYTE_COST * len(data), True)
             self.connection.pauseProducing()  # until it may discard more
@@ -115,6 +123,7 @@ class HttpConnection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._life = Lifecycle.GONE
         self._budget.close()
+        self._upgrade = None
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         if self._door is not None:
@@ -152,7 +161,13 @@ class HttpConnection(Protocol):
             self._go_on()
 
     def _turn_has_come(self) -> None:
-        if self._answered and self._life is Lifecycle.OPEN:
+        if self._upgrade is not None:
+            self.connection.resumeProducing()
+            try:
+                self._open_socket(*self._upgrade)
+            except HttpError as refused:
+                self.respond(refused.response, last=True)
+        elif self._answered and self._life is Lifecycle.OPEN:
             self.connection.resumeProducing()
         elif self._awaits_request():
             self._deadlines.restart(self._context.now())
@@ -225,7 +240,11 @@ class HttpConnection(Protocol):
         if incoming.transfer is not None:
             incoming.transfer.input_ended()
         elif isinstance(incoming.handler, WebSocketHandler):
-            self._open_socket(incoming.request, incoming.handler)
+            if self._budget.pay_in_turn(UPGRADE_COST):
+                self._upgrade = incoming.request, incoming.handler
+                self.connection.pauseProducing()
+            else:
+                self._open_socket(incoming.request, incoming.handler)
         elif isinstance(incoming.handler, Handler):
             self.connection.pauseProducing()  # what follows waits
             answering = Deferred.fromCoroutine(
@@ -291,6 +310,8 @@ class HttpConnection(Protocol):
     # The WebSocket.
 
     def _open_socket(self, request: Request, handler: WebSocketHandler) -> None:
+        """Let a WebSocket take over the connection. Raises `HttpError`."""
+        self._upgrade = None
         head, door = open_socket(self._site, request, handler)
         rest = self._incoming.reader.rest
         self.connection.unregisterProducer()
@@ -298,7 +319,6 @@ class HttpConnection(Protocol):
         self._door = door
         self._counted.closed(self._context.now())  # the door counts it
         self._context.open_doors.replace(self, door)
-        self._budget.pay(UPGRADE_COST, False)
         door.makeConnection(self.connection)
         self._site.log.answered(request, 101)
         # Free what only HTTP uses: a WebSocket may be open for weeks.

@@ -35,7 +35,7 @@ MAX_READ = 16 * 1024
 """Bytes that are read in a turn: some thousand small frames."""
 
 MAX_FRAMES = 20
-"""Maximum frames that are handled in a turn of the reactor: they take about 0.5 ms."""
+"""Maximum frames that are handled before others have their turn: they take about 0.5 ms."""
 
 MAX_CONTROLS = 10.0
 """Control frames a second, and as many at once."""
@@ -97,6 +97,8 @@ class SocketDoor(Door):
                 self._frames_wait = False
                 break
             self._handle(event)
+        else:
+            self._budget.pay(0.0, True)  # the next ones are handled in its turn
         self._handling = False
         self.deliverLines()  # it pauses the transport while frames wait, or resumes it
 
@@ -123,6 +125,13 @@ class SocketDoor(Door):
         waits = self._frames_wait and not self._budget.waiting
         if waits and not self._handling and self._later is None:
             self._later = self.clock.callLater(0, self._handle_frames)
+
+    def input_allowed(self) -> None:
+        if self._frames_wait and not self._handling:
+            self._cancel(self._later)
+            self._handle_frames()  # in this turn
+        else:
+            super().input_allowed()
 
     def readyForInput(self) -> bool:
         return not self._frames_wait and super().readyForInput()

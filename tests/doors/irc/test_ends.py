@@ -152,6 +152,7 @@ def test_a_name_is_taken_before_its_guest_s_leaving_is_stored(irc: IrcServer) ->
     gus.sends("JOIN #tea2")
     following = irc.connects("batch")
     following.sends("NICK gus", "USER gus 0 * :gus")
+    following.waits(1)  # its next line is handled at once
     gus.door.connectionLost(Failure(ConnectionLost()))
     following.door.dataReceived(b"CAP END\r\n")
     assert irc.services.presence.online(Key("gus")), "logged in before anything was stored"

@@ -12,10 +12,15 @@ from pyconchat.domain.replies import EndWhy
 from pyconchat.doors.door import MAX_STALL
 from pyconchat.doors.web.socket import GONE_AFTER, MAX_FRAMES, PING_AFTER
 from pyconchat.store import SqlStore
+from tests.support.turns import reactor_turn
 from tests.support.web import HttpUser, WebServer, masked
+from tests.torture.flood import UPGRADE
 
 OWN = "http://localhost:8080"
 PASSWORD = "correct horse battery"
+
+
+HANDSHAKE = UPGRADE.replace(b"localhost", b"localhost:8080")
 
 
 def say(**fields: object) -> bytes:
@@ -116,6 +121,50 @@ def test_a_flood_of_fragments(web: WebServer) -> None:
     assert not user.wire.paused
     user.sends(masked(b"", 0x0) + say(hello=1, name="alice", guest=True))
     assert any(each.get("ok") for each in user.objects())
+
+
+def test_fragments_of_several_clients_are_handled_in_turns(web: WebServer) -> None:
+    """Those of one in a turn of the reactor: all together would delay everybody else."""
+    users = [opened(web) for _ in range(5)]
+    users[0].waits(1)
+    handled: list[object] = []
+    for user in users:
+        door = user.protocol._door
+        take = door._frames.next
+        door._frames.next = lambda take=take, door=door: (handled.append(door), take())[1]
+        user.protocol.dataReceived(masked(b"", 0x1, False) + masked(b"", 0x0, False) * 1999)
+    assert len(handled) == len(users) * MAX_FRAMES, "each begins at once"
+    for _ in range(20):
+        del handled[:]
+        reactor_turn(web.clock)
+        assert len(handled) <= MAX_FRAMES
+
+
+def test_handshakes_of_many_clients_are_handled_in_turns(web: WebServer) -> None:
+    """Opening a WebSocket takes long: what has come waits, and is read no further until then."""
+    users = [web.connects() for _ in range(5)]
+    users[0].waits(1)
+    for user in users:
+        user.protocol.dataReceived(HANDSHAKE + say(hello=1, name="alice", guest=True))
+    assert all(user.wire.paused for user in users)
+    users[3].wire.loseConnection()
+    for most in range(4):
+        assert sum(b" 101 " in user.wire.value() for user in users) <= most
+        reactor_turn(web.clock)
+    users[0].waits(1)
+    assert [b" 101 " in user.wire.value() for user in users] == [True, True, True, False, True]
+    assert users[4].wire.paused is False
+    assert b'"hello"' in users[4].wire.value()
+
+
+def test_a_handshake_that_waited_may_be_refused(web: WebServer) -> None:
+    """As one that did not."""
+    users = [web.connects() for _ in range(2)]
+    users[0].waits(1)
+    for user in users:
+        user.protocol.dataReceived(HANDSHAKE.replace(b"Version: 13", b"Version: 8"))
+    users[1].waits(1)
+    assert users[1].answer().status == 426
 
 
 def test_silence(web: WebServer) -> None:
