@@ -195,16 +195,19 @@ async def list_(client: Client, message: Message) -> None:
     wanted = _conditions(conditions)
     client.work += comparing(len(client.services.groups) * len(conditions))
     client.reply("321", "Channel", "Users  Name")
-    found = [
-        each
-        for each in client.services.groups.listed_to(client.actor)
-        if each.published > 0 and wanted(each.group)
-    ]
-    await send_paged(client, (_list_line(client, each.group) for each in found))
+    groups = list(client.services.groups.listed_to(client.actor))  # others come and go
+    await send_paged(client, (_list_line(client, each, wanted) for each in groups))
     client.reply("323", "End of LIST.")
 
 
-def _list_line(client: Client, group: Group) -> str:
+def _list_line(
+    client: Client, conversation: GroupConversation, wanted: Callable[[Group], bool]
+) -> str:
+    """Return the line of a group; empty if it is not *wanted*, or not listed to the client."""
+    group = conversation.group
+    listed = conversation.published > 0 and group.lists_to(client.actor)
+    if not (listed and wanted(group)):
+        return ""
     seen = topic_seen(group, client.account.ignores)
     words = (f"#{group.name}", str(len(group.members)), seen)
     return line(client.server, "322", client.display, *words)

@@ -46,6 +46,12 @@ FREE_COST = 5e-5
 QUERY_COST, ANSWER_COST = 3e-5, 1e-7
 """Seconds of work for a query, and for each byte of its answer."""
 
+LONG_QUERY = 3e-4
+"""Seconds of work of a query after which others have their turn.
+
+Measured on a busy machine, the 140 lines of a WHO take 2.2 ms instead of 1.2 ms.
+"""
+
 READ_COST, ENTRY_COST = 3e-4, 5e-8
 """Seconds of work for a read of the log that CHATHISTORY needs, and for each byte of its answer."""
 
@@ -184,7 +190,8 @@ class IrcDoor(TranslatingDoor):
     def _charge(self, result: T, before: int) -> T:
         """Pay for a query with its answer, before which so many bytes had been written."""
         work, self.client.work = self.client.work, 0.0
-        self._budget.pay(QUERY_COST + work + ANSWER_COST * (self._written - before), False)
+        cost = QUERY_COST + work + ANSWER_COST * (self._written - before)
+        self._budget.pay(cost, cost >= LONG_QUERY)
         return result
 
     def _charge_history(self, result: T, before: int) -> T:

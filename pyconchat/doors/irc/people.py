@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from pyconchat.commands.people import away_text
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.events import NO_TEXT
 from pyconchat.domain.group import Group
-from pyconchat.domain.names import fold
+from pyconchat.domain.names import Key, fold
 from pyconchat.domain.text import safe_line
 from pyconchat.doors.irc.channels import reason_in
 from pyconchat.doors.irc.client import Client
@@ -56,19 +56,47 @@ async def who(client: Client, message: Message) -> None:
             await send_paged(client, _members(client, conversation.group, whox))
     else:
         pattern = mask_pattern(fold(mask))
-        online = client.services.memory.online_accounts()
+        one = mask != "0" and not set(mask) & {"*", "?"}
+        online = {} if one else client.services.memory.online_accounts()
         account = client.services.accounts.get(mask)
         if account is not None:
             online.setdefault(account.key, account)
         client.work += comparing(len(online))
-        found = [each for key, each in online.items() if mask == "0" or pattern.match(key)]
-        if fold(mask) not in online:
-            found = [each for each in found if not _is_hidden(client, each)]
-        if message.param(1) == "o":
-            found = [each for each in found if is_operator(client, each)]
-        for each in found[:MAX_WHO]:
-            client.send(_who_line(client, each, "*", "", whox))
+        found = _found(client, online, fold(mask), pattern, message.param(1) == "o")
+        await send_paged(client, _who_lines(client, found, whox))
     client.reply("315", mask, "End of WHO.")
+
+
+def _found(
+    client: Client,
+    online: Mapping[Key, Account],
+    mask: str,
+    pattern: re.Pattern[str],
+    operators: bool,
+) -> Iterator[Account | None]:
+    """Yield who of *online* is like *mask*, or None, for each; at most `MAX_WHO`.
+
+    *operators*: only those.
+    """
+    count = 0
+    for key, each in online.items():
+        wanted = mask == "0" or pattern.match(key) is not None
+        if wanted and mask not in online:
+            wanted = not _is_hidden(client, each)
+        if wanted and operators:
+            wanted = is_operator(client, each)
+        yield each if wanted else None
+        count += wanted
+        if count == MAX_WHO:
+            return
+
+
+def _who_lines(
+    client: Client, found: Iterable[Account | None], whox: re.Match[str] | None
+) -> Iterator[str]:
+    """Yield the line of each, empty for None."""
+    for each in found:
+        yield "" if each is None else _who_line(client, each, "*", "", whox)
 
 
 def _is_hidden(client: Client, account: Account) -> bool:

@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 
 from pyconchat.store import SqlStore
 from tests.support.irc import IrcServer, shown
+from tests.support.turns import reactor_turn
 
 
 @pytest.fixture
@@ -148,6 +149,40 @@ def test_comparisons_cost_without_an_answer(
     alice.receives()
     alice.sends(*[line] * 150)
     assert len(alice.receives()) < 150
+
+
+def test_groups_are_compared_in_pages(limited: IrcServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of thousands of groups, too, whether they are in the answer or not; others have turns."""
+    monkeypatch.setattr("pyconchat.doors.irc.paging.PAGE_BYTES", 50)
+    alice = limited.enters("alice")
+    for number in range(20):
+        alice.sends(f"JOIN #tea{number}")
+        alice.waits(1)
+    for line, found in (("LIST #nothing*", 0), ("LIST #tea1*", 11)):
+        alice.receives()
+        alice.door.dataReceived(f"{line}\r\n".encode())
+        assert b" 323 " not in alice.wire.value()
+        assert sum(" 322 " in each for each in alice.sees()) == found
+
+
+def test_others_have_their_turn_after_a_long_answer(limited: IrcServer) -> None:
+    """Each client has one in a turn of the reactor, however many come together."""
+    users = [limited.enters(f"guest{number}") for number in range(60)]
+    asking = users[-5:]
+    users[-1].waits(1)
+    for user in asking:
+        user.receives()
+    for user in asking:
+        user.door.dataReceived(b"WHO *\r\n" * 10)
+
+    def answers() -> int:
+        return sum(user.wire.value().count(b" 315 ") for user in asking)
+
+    assert answers() == len(asking), "each begins at once"
+    for _ in range(20):
+        before = answers()
+        reactor_turn(limited.clock)
+        assert answers() - before <= 1
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,23 @@ def test_who_of_a_large_group(irc: IrcServer, monkeypatch: pytest.MonkeyPatch) -
     assert len(alice.gets("WHO guest*")) == 4
 
 
+def test_a_mask_is_compared_in_pages(irc: IrcServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of thousands of names, too, whether they are in the answer or not; others have turns."""
+    monkeypatch.setattr("pyconchat.doors.irc.paging.PAGE_BYTES", 150)
+    irc.at_nc("rita", "pass word").wire.loseConnection()
+    alice = irc.enters("alice")
+    alice.sends("JOIN #tea")
+    fill(irc, 60)
+    for line, found in (("WHO guest*", 60), ("WHO nobody*", 0), ("WHO guest7*", 1)):
+        alice.receives()
+        alice.door.dataReceived(f"{line}\r\n".encode())
+        assert b" 315 " not in alice.wire.value()
+        lines = alice.sees()
+        assert sum(" 352 " in each for each in lines) == found
+        assert lines[-1].endswith("End of WHO.")
+    assert len(alice.gets("WHO rita")) == 2, "who is offline is found by the whole name"
+
+
 def test_a_client_that_does_not_read_is_sent_no_more_of_a_long_answer(
     irc: IrcServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
