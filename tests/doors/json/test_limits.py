@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.support.programs import (
     MemoryServer,
     line_of,
 )
+from tests.support.turns import reactor_turn
 
 
 def test_the_message_rate_delays_and_drops_nothing(limited: Callable[..., MemoryServer]) -> None:
@@ -59,3 +62,27 @@ def test_a_program_that_never_reads_is_dropped(server: MemoryServer) -> None:
     alice.sends(line_of(id=1, line="/help") + line_of(id=2, line="/help"))
     alice.connection.waits(35)
     assert alice.wire.aborted
+
+
+def test_others_have_their_turn_after_a_long_answer(
+    server: MemoryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each program has one in a turn of the reactor, however many requests it sends together."""
+    monkeypatch.setattr("pyconchat.doors.json.door.LONG_ANSWER", 10)
+    programs = [server.program(f"gus{number}", guest=True) for number in range(5)]
+    server.waits(1)
+    for each in programs:
+        each.wire.clear()
+    for each in programs:
+        each.wire.protocol.dataReceived(b'{"id":1,"line":"/who"}\n' * 6)
+
+    def answers() -> int:
+        return sum(each.wire.value().count(b'"re":1') for each in programs)
+
+    assert answers() == len(programs), "each begins at once"
+    for _ in range(6 * len(programs)):
+        before = answers()
+        reactor_turn(server.clock)
+        assert answers() - before <= 1
+    server.waits(1)
+    assert answers() == 6 * len(programs)
