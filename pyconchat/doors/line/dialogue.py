@@ -26,6 +26,7 @@ from pyconchat.domain.refusals import (
 )
 from pyconchat.domain.replies import Done, EndWhy, FrontDesk
 from pyconchat.domain.text import SafeText, safe_line
+from pyconchat.doors.line.edited_lines import CANCEL
 from pyconchat.sessions.portal import GuestName, NewAccount, NewKeyAccount, Password
 
 __all__ = ["LoginDialogue"]
@@ -46,6 +47,10 @@ _HOW_TO_ENTER = {
     Policy.PASSWORD: "by password",
     Policy.INVITE: "by invitation",
 }
+
+
+class _AnotherName(Exception):
+    """The person has cancelled a question for a password: the name was not theirs."""
 
 
 class _Ended(Exception):
@@ -129,20 +134,19 @@ class LoginDialogue:
             name = (given or await self._door.ask("Username: ")).strip()
             if name.lower() in _LEAVING:
                 raise _Ended(EndWhy.BYE, "Bye.")
-            if not name:
+            if not name or name.lower() == CANCEL:
                 continue
             try:
-                session = await self._log_in(person_name(name))
+                return await self._log_in(person_name(name))
             except Refused as refused:
                 self._refuse(refused)
-            else:
-                if session is not None:
-                    return session
+            except _AnotherName:
+                self._say("Cancelled. What is your name?")
 
-    async def _log_in(self, name: Name) -> ISession | None:
-        """Return a session of *name*; None if the person wants another name.
+    async def _log_in(self, name: Name) -> ISession:
+        """Return a session of *name*.
 
-        Raises `Refused` where another name may do, and `_Ended`.
+        Raises `Refused` where another name may do, `_AnotherName`, and `_Ended`.
         """
         if self._asked and fold(name) != self._asked:
             self._services.throttle.ask_name(self._door.network)
@@ -175,7 +179,7 @@ class LoginDialogue:
             self._services.throttle.admit(self._door.network)  # before asking: it would be in vain
             password = await self._ask_password()
             if not password:
-                return None
+                raise _AnotherName
             try:
                 return await self._enter(Password(name, password, self._door.network))
             except Refused as refused:
@@ -187,7 +191,10 @@ class LoginDialogue:
                     raise _Ended(EndWhy.WRONG_PASSWORD, TOO_MANY_WRONG_PASSWORDS) from None
 
     async def _newcomer(self, name: Name) -> ISession:
-        """Register *name*, or return a guest's session. Raises `Refused` and `_Ended`."""
+        """Register *name*, or return a guest's session.
+
+        Raises `Refused`, `_AnotherName` and `_Ended`.
+        """
         guests = self._services.accounts.guests_allowed
         replace = self._replaced == fold(name)
         if self._key is not None:
@@ -195,7 +202,7 @@ class LoginDialogue:
         offer = "Choose a password to keep this name"
         enter = ", or press Enter to be a guest until you disconnect" if guests else ""
         self._admit(name)
-        self._say(f"{name} is new here. {offer}{enter}.")
+        self._say(f"{name} is new here. {offer}{enter}. For another name: {CANCEL}.")
         while True:
             password = await self._ask_password()
             if not password:
@@ -218,7 +225,8 @@ class LoginDialogue:
         or_guest = ", or type guest to be a guest until you disconnect" if guest else ""
         self._admit(name)
         self._say(f"{name} is new here. Your key is {key.type} {key.fingerprint}.")
-        self._say(f"Press Enter to keep this name with that key, or choose a password{or_guest}.")
+        keep = f"Press Enter to keep this name with that key, or choose a password{or_guest}."
+        self._say(f"{keep} For another name: {CANCEL}.")
         while True:
             answer = await self._ask_password("Enter, or a password: ")
             if not answer:
@@ -237,11 +245,15 @@ class LoginDialogue:
     async def _ask_password(self, question: str = "Password: ") -> str:
         """Return the answer to a question for a password.
 
-        Raises `_Ended` if it is ``/quit``: no password begins with a slash.
+        Raises `_Ended` if it is ``/quit``, and `_AnotherName` if it is ``/cancel``: no password
+        begins with a slash.
         """
         answer = await self._door.ask(question, secret=True)
-        if answer.strip().lower() in _QUIT:
+        word = answer.strip().lower()
+        if word in _QUIT:
             raise _Ended(EndWhy.BYE, "Bye.")
+        if word == CANCEL:
+            raise _AnotherName
         return answer
 
     async def _enter(self, credentials: ICredentials) -> ISession:

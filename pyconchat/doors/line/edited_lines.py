@@ -24,7 +24,10 @@ from pyconchat.terminal.events import (
 )
 from pyconchat.terminal.pasted import messages_of
 
-__all__ = ["MAX_READ", "EditedLines"]
+__all__ = ["CANCEL", "MAX_READ", "EditedLines"]
+
+CANCEL = "/cancel"
+"""The line that Ctrl-C enters during a login: it leads from the password back to the name."""
 
 MAX_READ = 512
 """Maximum bytes of keys that are handled in one turn of the reactor."""
@@ -102,6 +105,9 @@ class EditedLines:
                 return self._messages(lines)
             case EndOfInput() if session is None:
                 self.ended = True
+            case Interrupted(asked=True) if session is None:
+                self.editor.withdraw()
+                return f"{CANCEL}\n".encode()
             case EndOfInput(asked=True) | Interrupted(asked=True) if session is not None:
                 self.editor.withdraw()
                 return b"\n"  # an empty answer cancels the question

@@ -216,6 +216,19 @@ def test_ctrl_c_and_ctrl_d(alice: Typist, bob: TestConnection) -> None:
     assert "alice" in bob.sees()
 
 
+def test_ctrl_c_at_the_login(connect: Connect) -> None:
+    """In an empty line, it leads from the password back to the name."""
+    alice = connect(CRLF)
+    alice.types("alice").sends(AGREES).sends(command(DO, ECHO) + b"half\x03")
+    assert b"Cancelled" not in alice.receives()
+    alice.sends(b"\x03")
+    assert b"Cancelled. What is your name?" in alice.receives()
+    alice.sends(b"\x03bob\r")
+    shown = alice.receives()
+    assert b"Username: " in shown
+    assert b"bob is new here" in shown
+
+
 def test_ctrl_d_at_the_login(connect: Connect) -> None:
     """It ends the connection, and is no password."""
     alice = connect(CRLF)

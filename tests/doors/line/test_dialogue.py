@@ -50,6 +50,36 @@ def test_quit_in_answer_to_a_question_for_a_password(
 
 
 @pytest.mark.parametrize("newline", ["\n", CRLF])
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [("alice", ""), ("alice", "/cancel"), ("zoe", "/cancel"), ("zoe", " /Cancel ")],
+)
+def test_back_to_the_name(connect: Connect, newline: str, name: str, answer: str) -> None:
+    """A question for a password is cancelled: the name was mistyped."""
+    connect().logs_in("alice", "secret of alice")
+    door = connect(newline)
+    door.types(name)
+    assert ("For another name: /cancel" in door.sees()) is (name == "zoe")
+    door.types(answer)
+    shown = door.sees()
+    assert "* Cancelled. What is your name?" in shown
+    assert shown.endswith("Username: ")
+    door.types("/cancel")
+    assert door.sees().endswith("Username: ")
+    door.types("gus")
+    assert "gus is new here" in door.sees()
+
+
+def test_back_to_the_name_from_the_repeated_password(connect: Connect) -> None:
+    """Nothing is registered."""
+    door = connect(CRLF)
+    door.types("alice", "secret of alice", "/cancel")
+    assert door.sees().split()[-1] == "Username:"
+    door.types("alice")
+    assert "alice is new here" in door.sees()
+
+
+@pytest.mark.parametrize("newline", ["\n", CRLF])
 @pytest.mark.parametrize("answer", ["den", "vault", "teaa", "99", "ops a-note", "nonsense/", "//x"])
 def test_a_refused_group_discards_what_follows(connect: Connect, newline: str, answer: str) -> None:
     """Lines that were meant for the group become no commands of the front desk."""

@@ -181,6 +181,23 @@ def test_a_new_name_with_a_password_or_as_a_guest(ssh: SshServer) -> None:
         assert (account.registered, account.keys) == (registered, [])
 
 
+@pytest.mark.parametrize("back", ["/cancel\n", "\x03"])
+@pytest.mark.parametrize("has_key", [True, False])
+def test_back_to_the_name(ssh: SshServer, has_key: bool, back: str) -> None:
+    """The terminal asks for it."""
+    client = SshClient(ssh).begins()
+    if has_key:
+        assert client.key("zoee", new_key()) is True
+    else:
+        client = SshClient(ssh).enters("zoee")
+    channel = client.runs(term="xterm")
+    assert "For another name: /cancel" in client.sees()
+    client.sends(DATA, struct.pack(">L", channel) + NS(back.encode()))
+    assert "Cancelled. What is your name?" in client.sees()
+    client.types(channel, "zoe")
+    assert "zoe is new here" in client.sees()
+
+
 def test_a_key_is_never_the_first_of_a_registered_account(ssh: SshServer) -> None:
     """A stranger's session does not get the name that was registered meanwhile."""
     client = SshClient(ssh).begins()
