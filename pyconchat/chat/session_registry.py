@@ -34,6 +34,7 @@ from pyconchat.domain.public_keys import PublicKey
 from pyconchat.domain.replies import EndWhy, PresenceChanged, ReadUpto
 from pyconchat.domain.stored import CursorRecord
 from pyconchat.domain.text import SafeText
+from pyconchat.net.teardown import take_all
 
 __all__ = ["HISTORY_AT_JOIN", "SessionRegistry"]
 
@@ -133,27 +134,42 @@ class SessionRegistry:
     def closed(self, session: ISession, received: Sequence[MoveCursor]) -> None:
         """Remove *session*, which has *received* so much."""
         account = session.account
-        self.move_cursors(received)
         last = self._memory.presence.remove(session)
-        event_log.disconnected(account.name, session.peer.address, last)
-        if not last:
-            self.absences.note(account)
-            return
+        take_all(
+            lambda: self.move_cursors(received),
+            lambda: event_log.disconnected(account.name, session.peer.address, last),
+            lambda: self._end_presence(session) if last else self.absences.note(account),
+        )
+
+    def _end_presence(self, session: ISession) -> None:
+        """End the presence of an account: *session*, its last one, is closed."""
+        account, reason = session.account, session.quit_reason
         account.named.clear()
         account.shown.clear()
         account.absence = None
-        if account.registered:
-            account.seen_at = self._now()
-            self._journal.append(Decision(account.seen_at, writes=[NoteSeen(account.key)]))
-        else:
+        guest = not account.registered
+        if guest:
             self._memory.accounts.remove(account)
-            self.revoke(account)
-            if self._stores_ends:
-                self.end_guest(account.key, session.quit_reason)
-        self._call_local(account, False)
+        take_all(
+            lambda: self._end_guest(account, reason) if guest else self._note_seen(account),
+            lambda: self._call_local(account, False),
+            lambda: self._announce_gone(account, reason),
+            lambda: self.release_private(account.party),
+        )
+
+    def _note_seen(self, account: Account) -> None:
+        account.seen_at = self._now()
+        self._journal.append(Decision(account.seen_at, writes=[NoteSeen(account.key)]))
+
+    def _end_guest(self, account: Account, reason: SafeText) -> None:
+        take_all(
+            lambda: self.revoke(account),
+            lambda: self.end_guest(account.key, reason) if self._stores_ends else None,
+        )
+
+    def _announce_gone(self, account: Account, reason: SafeText) -> None:
         if account.key not in self._memory.presence.elsewhere:
-            self._announce(account, PresenceChanged(account.name, False, session.quit_reason))
-        self.release_private(account.party)
+            self._announce(account, PresenceChanged(account.name, False, reason))
 
     def release_private(self, party: str) -> None:
         """Remove the private conversations of *party*, which has disconnected, once all is stored.

@@ -35,6 +35,7 @@ from pyconchat.net.connection import (
     keep_alive,
     set_read_size,
 )
+from pyconchat.net.teardown import take_all
 
 __all__ = ["DoorKind", "ProtocolDetector"]
 
@@ -201,17 +202,18 @@ class ProtocolDetector(Protocol):
         """Ignored: the server never closes only its own direction."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._cancel_timer()
-        self._close_budget()
         self._life = Lifecycle.GONE
+        take_all(self._cancel_timer, self._close_budget)
         if self.door is not None:
             # Break the reference cycles here: the cyclic GC runs rarely.
             door, self.door = self.door, None
             self.__dict__.pop("dataReceived", None)
             door.connectionLost(reason)
         else:
-            self._context.open_doors.remove(self)
-            self._counted.closed(self._context.now())
+            take_all(
+                lambda: self._context.open_doors.remove(self),
+                lambda: self._counted.closed(self._context.now()),
+            )
 
     # Called by `OpenDoors`, while there is no door yet.
 

@@ -29,6 +29,7 @@ from pyconchat.doors.delayed_lines import DelayedLines
 from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.output_buffer import OutputBuffer
 from pyconchat.net.connection import READ_SIZE, IConnection, Lifecycle, set_read_size
+from pyconchat.net.teardown import take_all
 
 __all__ = ["Door"]
 
@@ -137,14 +138,13 @@ class Door(DelayedLines):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Release everything that the connection has, whatever fails on the way."""
-        for step in (
+        take_all(
             self._detach,
             self._close_session,
             lambda: self._context.open_doors.remove(self),
             self._uncount,
             self._fail_writable,
-        ):
-            self._attempt(step)
+        )
         self.session = None
 
     def release(self, last: bytes = b"") -> None:
@@ -380,9 +380,11 @@ class Door(DelayedLines):
     def _detach(self) -> None:
         """End all use of the connection."""
         self.stopLines(Lifecycle.GONE)
-        self._output.close()  # before the transport closes its socket
-        self._cancel(self._deadline)
-        self.stop_delays()
+        take_all(
+            self._output.close,  # before the transport closes its socket
+            lambda: self._cancel(self._deadline),
+            self.stop_delays,
+        )
 
     def _close_session(self) -> None:
         if self.session is not None:
@@ -394,12 +396,6 @@ class Door(DelayedLines):
     def _fail_writable(self) -> None:
         if self._writable is not None:
             self._writable.errback(PeerGone())
-
-    def _attempt(self, step: Callable[[], object]) -> None:
-        try:
-            step()
-        except Exception:
-            self._log.failure("a step of closing a connection failed")
 
     @staticmethod
     def _cancel(timer: IDelayedCall | None) -> None:

@@ -20,6 +20,7 @@ from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.json.door import recognizes_json
 from pyconchat.doors.transfer.door import recognizes_transfer
 from pyconchat.net.connection import IConnection
+from pyconchat.net.teardown import take_all
 
 __all__ = [
     "HttpRefusal",
@@ -118,8 +119,10 @@ class _Refusal(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        self._context.open_doors.remove(self)
-        self._counted.closed(self._context.now())
+        take_all(
+            lambda: self._context.open_doors.remove(self),
+            lambda: self._counted.closed(self._context.now()),
+        )
 
     def check(self, now: float) -> list[MoveCursor]:
         return []

@@ -345,15 +345,19 @@ class FileSharing:
 
     async def interrupt(self, upload: Upload) -> None:
         """Keep the bytes of an upload that was interrupted, so that it can be resumed."""
-        with suppress(OSError):
-            await self.run(upload.partial.close)
-        self._ended(upload)
+        try:
+            with suppress(OSError):
+                await self.run(upload.partial.close)
+        finally:
+            self._ended(upload)
 
     async def discard(self, upload: Upload) -> None:
         """Delete the bytes of an upload that was refused."""
-        with suppress(OSError):
-            await self.run(upload.partial.discard)
-        self._ended(upload)
+        try:
+            with suppress(OSError):
+                await self.run(upload.partial.discard)
+        finally:
+            self._ended(upload)
 
     def _ended(self, upload: Upload) -> None:
         self.quotas.release(upload.ticket.owner, upload.reserved)

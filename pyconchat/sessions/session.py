@@ -21,7 +21,7 @@ from pyconchat.chat.places import Place, Private, place_name
 from pyconchat.commands import Call, Cancelled, find_command, names_command, works_at_desk
 from pyconchat.commands.services import Services
 from pyconchat.domain.accounts import Account
-from pyconchat.domain.decisions import RequestKey
+from pyconchat.domain.decisions import MoveCursor, RequestKey
 from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
 from pyconchat.domain.group import Actor
 from pyconchat.domain.moves import Moves
@@ -29,6 +29,7 @@ from pyconchat.domain.names import COMMAND_WORDS, Name
 from pyconchat.domain.refusals import internal_error, not_saved
 from pyconchat.domain.replies import Ended, EndWhy, Reply, Sent, Where
 from pyconchat.domain.text import SafeText
+from pyconchat.net.teardown import take_all
 from pyconchat.sessions.subscription import Subscriptions
 from pyconchat.sessions.typed import LEAVING, message_in, text_of
 
@@ -131,9 +132,15 @@ class Session:
         if self._ended:
             return
         self._ended = True
-        received = self.subscriptions.receipts()
-        self.subscriptions.stop()
-        self.subscriptions.clear()
+        received: list[MoveCursor] = []
+        take_all(
+            lambda: received.extend(self.subscriptions.receipts()),
+            self.subscriptions.stop,
+            self.subscriptions.clear,
+            lambda: self._leave(received),
+        )
+
+    def _leave(self, received: list[MoveCursor]) -> None:
         if self._opened:
             self._services.registry.closed(self, received)
         else:

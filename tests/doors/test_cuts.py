@@ -6,80 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.error import ConnectionLost
-from twisted.internet.task import Clock
-from twisted.python.failure import Failure
 
-from pyconchat.files import FileSharing, Storage
-from tests.support.programs import MemoryServer, line_of
-from tests.support.stepwise import MAX_STEPS, StepByStep
-from tests.support.stores import quick_store
-
-
-class Stepped:
-    """A server in memory with an account, two groups and a private conversation, run stepwise."""
-
-    def __init__(self, folder: Path) -> None:
-        self.work = StepByStep()
-        self.store = quick_store(folder)
-        self.server = MemoryServer(
-            self.store,
-            Clock(),
-            files=lambda chat: FileSharing(chat, Storage(folder / "files"), self.work.run),
-            hasher=self.work,
-            threads=self.work,
-        )
-        alice, bob = self.server.program("alice", "alice pw"), self.server.program("bob", "bob pw")
-        self.token = alice.hello["token"]
-        alice.does("/create tea open")
-        alice.does("/create vault password secret")
-        bob.does("/join tea")
-        for _ in range(3):
-            bob.requests("hello", "tea")
-        bob.does("/msg alice psst")
-        for each in (alice, bob):
-            each.cut()
-        self.server.waits(1)
-        assert len(self.server.factory.open_doors) == 0
-        self.work.stepwise = True
-
-    def cut_after(self, data: bytes, steps: int) -> bool:
-        """Send *data*, cut the connection after *steps* steps; return whether all were done."""
-        connection = self.server.connect()
-        connection.sends(data)
-        done = 0
-        while done < steps and self.work.step():
-            connection.tick()
-            done += 1
-        if connection.wire.connected:
-            connection.door.connectionLost(Failure(ConnectionLost()))
-        return done == steps
-
-    def settle(self) -> None:
-        """Run all calls that are left, and let a minute pass."""
-        for _ in range(3):
-            while self.work.step():
-                self.server.clock.advance(0)
-            self.server.waits(25)
-
-    def close(self) -> None:
-        """Stop the server."""
-        self.server.stop()
-        self.store.close()
-
-    def leftovers(self) -> list[object]:
-        """Return what was not removed with the connection."""
-        chat, factory = self.server.chat, self.server.factory
-        left: list[object] = [*factory.open_doors, *chat.presence.everybody()]
-        left += [name for name in ("gus", "new") if _is_guest(chat.accounts.get(name))]
-        limits = factory.connection_limits
-        left += [count for count in (limits.open, limits.unauthenticated) if count]
-        return left
-
-
-def _is_guest(account: Any) -> bool:
-    return account is not None and not account.registered
-
+from tests.support.cuts import Stepped
+from tests.support.programs import line_of
+from tests.support.stepwise import MAX_STEPS
 
 HELLO = line_of(hello=1, name="alice", password="alice pw")
 SINCE = {"tea": 0, "@bob": 0, "@nobody": 0, "@carol": 0}

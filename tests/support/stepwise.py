@@ -1,17 +1,20 @@
-"""Threads, hasher and disk of a server in memory that do one thing at a time."""
+"""Threads, hasher, disk and reactor of a server in memory that do one thing at a time."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from pyconchat.auth.turns import Turns
 from pyconchat.chat.interfaces import Asker, IHasher, IThreads
 
-__all__ = ["MAX_STEPS", "StepByStep"]
+__all__ = ["MAX_STEPS", "CutError", "CuttingClock", "StepByStep"]
 
 MAX_STEPS = 60
 """More than any of the flows has; a flow that needs more fails."""
@@ -19,10 +22,14 @@ MAX_STEPS = 60
 
 @implementer(IThreads, IHasher)
 class StepByStep:
-    """Store threads, hasher and disk; once *stepwise* is set, each call waits for `step`."""
+    """Store threads, hasher and disk; once *stepwise* is set, each call waits for `step`.
 
-    def __init__(self) -> None:
+    With a *reactor*, that is in one of its next turns.
+    """
+
+    def __init__(self, reactor: IReactorTime | None = None) -> None:
         self.stepwise = False
+        self._reactor = reactor
         self.turns = Turns()
         self._work: list[tuple[Deferred[Any], Callable[..., Any], tuple[Any, ...]]] = []
 
@@ -32,7 +39,14 @@ class StepByStep:
             return maybeDeferred(call, *args)
         done: Deferred[Any] = Deferred()
         self._work.append((done, call, args))
+        if self._reactor is not None:
+            self._reactor.callLater(0, self.step)
         return done
+
+    @property
+    def waiting(self) -> int:
+        """Return the count of calls that wait."""
+        return len(self._work)
 
     write = read = search = run
 
@@ -54,3 +68,43 @@ class StepByStep:
         done, call, args = self._work.pop(0)
         maybeDeferred(call, *args).chainDeferred(done)
         return True
+
+
+class CutError(Exception):
+    """The connection was cut: the flow ends."""
+
+
+class CuttingClock(Clock):
+    """A clock that calls *cut* before a call that is due, once *turns* others have been made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns = 0
+        self._last = 0
+        self._cut: Callable[[], None] | None = None
+
+    def cut_after(self, turns: int, cut: Callable[[], None] | None) -> None:
+        """Count the calls from now on, and call *cut* after *turns* of them."""
+        self.turns, self._last, self._cut = 0, turns, cut
+
+    def callLater(self, when: float, what: Any, *args: Any, **kw: Any) -> Any:
+        return super().callLater(when, self._turn, what, *args, **kw)
+
+    def _turn(self, what: Any, *args: Any, **kw: Any) -> None:
+        if self.turns == self._last and self._cut is not None:
+            self._cut()
+        self.turns += 1
+        what(*args, **kw)
+
+    def advance(self, amount: float) -> None:
+        """As `Clock`; raises `CutError` in the flow if *cut* was called."""
+        cut = self._cut
+        super().advance(amount)
+        if cut is not None and self.turns > self._last:
+            self._cut = None
+            raise CutError
+
+    def timers(self) -> Counter[str]:
+        """Return the names of the functions that are to be called."""
+        called = (call.args[0] for call in self.getDelayedCalls())
+        return Counter(getattr(each, "__qualname__", type(each).__name__) for each in called)

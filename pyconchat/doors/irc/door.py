@@ -28,6 +28,7 @@ from pyconchat.doors.irc.message import MAX_ANY, command_of, parse
 from pyconchat.doors.irc.monitors import Monitors
 from pyconchat.doors.irc.translating import TranslatingDoor
 from pyconchat.net.connection import Lifecycle
+from pyconchat.net.teardown import take_all
 from pyconchat.render.irc import IrcRenderer, IrcStyle
 
 __all__ = ["IrcDoor"]
@@ -87,12 +88,14 @@ class IrcDoor(TranslatingDoor):
     # Called by Twisted.
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._commands.registration.close()
-        super().connectionLost(reason)
+        take_all(
+            self._commands.registration.close,
+            lambda: super(IrcDoor, self).connectionLost(reason),
+            self.client.output.close,
+            lambda: self.client.monitors.clear(self.client),
+        )
         # Break the reference cycles here: the cyclic GC runs rarely.
         del self._commands, self._events
-        self.client.output.close()
-        self.client.monitors.clear(self.client)
         self.client.session = None
 
     # Called by the session and the login.
@@ -138,16 +141,17 @@ class IrcDoor(TranslatingDoor):
         if self.session is None:
             return
         client, account = self.client, self.session.account
-        client.monitors.leaving(account, client.user, client.realname)
-        super()._close_session()
-        client.monitors.stays(account)  # unless it has gone
+        take_all(
+            lambda: client.monitors.leaving(account, client.user, client.realname),
+            super()._close_session,
+            lambda: client.monitors.stays(account),  # unless it has gone
+        )
 
     # Left by `DelayedLines` and `Door` to their subclasses.
 
     def stop_delays(self) -> None:
-        super().stop_delays()
-        if self._history is not None:
-            self._history.close()
+        history = self._history
+        take_all(super().stop_delays, *([] if history is None else [history.close]))
 
     def asking(self) -> bool:
         """Return whether a line of the login may come: none of its commands is running."""

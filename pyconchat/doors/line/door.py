@@ -37,6 +37,7 @@ from pyconchat.doors.line.prompt import Prompt
 from pyconchat.doors.line.telnet import IAC, Client, Telnet, recognize
 from pyconchat.doors.line.typed_places import TypedPlaces
 from pyconchat.net.connection import FIRST_READ_SIZE, READ_SIZE, Lifecycle, set_read_size
+from pyconchat.net.teardown import take_all
 from pyconchat.render.text import TextRenderer
 
 __all__ = ["LF", "LineDoor"]
@@ -363,9 +364,7 @@ class LineDoor(Door):
         super().finish()
 
     def _detach(self) -> None:
-        super()._detach()
-        self._cancel(self._cr_timer)
-        self._fail_question()
+        take_all(super()._detach, lambda: self._cancel(self._cr_timer), self._fail_question)
 
     # Questions and prompts.
 

@@ -31,6 +31,7 @@ from pyconchat.doors.transfer.upload import Upload
 from pyconchat.files.sharing import FileSharing
 from pyconchat.files.tickets import Ticket
 from pyconchat.net.connection import READ_SIZE, IConnection, Lifecycle, set_read_size
+from pyconchat.net.teardown import take_all
 
 __all__ = ["TransferDoor", "recognizes_transfer"]
 
@@ -120,10 +121,15 @@ class TransferDoor(LineReceiver):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._life = Lifecycle.GONE
-        self._cancel_timer()
-        self.stop_timer()
-        self._context.open_doors.remove(self)
-        self._counted.closed(self._context.now())
+        take_all(
+            self._cancel_timer,
+            self.stop_timer,
+            lambda: self._context.open_doors.remove(self),
+            lambda: self._counted.closed(self._context.now()),
+            self._cut_transfer,
+        )
+
+    def _cut_transfer(self) -> None:
         if self._transfer is not None:
             self._transfer.cut()
 

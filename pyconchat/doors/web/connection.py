@@ -33,6 +33,7 @@ from pyconchat.doors.web.responses import response_head, response_to
 from pyconchat.doors.web.site import WebSite
 from pyconchat.doors.web.upgrade import open_socket
 from pyconchat.net.connection import IConnection, Lifecycle, keep_alive, set_read_size
+from pyconchat.net.teardown import take_all
 
 __all__ = ["HttpConnection"]
 
@@ -122,21 +123,23 @@ class HttpConnection(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._life = Lifecycle.GONE
-        self._budget.close()
         self._upgrade = None
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        if self._door is not None:
-            # Break the reference cycle here: the cyclic GC runs rarely.
-            door, self._door = self._door, None
-            door.connectionLost(reason)
-        else:
-            self._context.open_doors.remove(self)
-            self._counted.closed(self._context.now())
-            if self._incoming.transfer is not None:
-                self._incoming.transfer.cut()
-            self._incoming.handler = None  # a cycle, of a transfer
-        self._site.limits.closed(self.network)
+        door, self._door = self._door, None  # a reference cycle: the cyclic GC runs rarely
+        take_all(
+            self._budget.close,
+            self._end_requests if door is None else lambda: door.connectionLost(reason),
+            lambda: self._site.limits.closed(self.network),
+        )
+
+    def _end_requests(self) -> None:
+        transfer, self._incoming.handler = self._incoming.transfer, None  # a cycle, of a transfer
+        take_all(
+            lambda: self._context.open_doors.remove(self),
+            lambda: self._counted.closed(self._context.now()),
+            *([] if transfer is None else [transfer.cut]),
+        )
 
     def readConnectionLost(self) -> None:
         """The client has ended its input; whatever was asked is answered."""

@@ -33,6 +33,7 @@ from pyconchat.doors.web.exchange import (
 from pyconchat.doors.web.responses import RequestLog, response_head
 from pyconchat.files.sharing import FileSharing
 from pyconchat.net.connection import IConnection
+from pyconchat.net.teardown import take_all
 
 __all__ = ["Transfer"]
 
@@ -107,9 +108,8 @@ class Transfer:
     def cut(self) -> None:
         """The connection was lost."""
         self._cut = True
-        self.stop_timer()
-        if self._transfer is not None:
-            self._transfer.cut()
+        transfer = self._transfer
+        take_all(self.stop_timer, *([] if transfer is None else [transfer.cut]))
 
     # Called by the transfers.
 

@@ -33,6 +33,7 @@ from pyconchat.doors.ssh.sftp.wire import (
 )
 from pyconchat.files.sharing import FileSharing
 from pyconchat.net.connection import READ_SIZE, Lifecycle, set_read_size
+from pyconchat.net.teardown import take_all
 
 __all__ = ["SftpDoor"]
 
@@ -234,7 +235,9 @@ class SftpDoor(UnattendedPeer):
             await each.expire()
 
     def _detach(self) -> None:
-        super()._detach()
+        take_all(super()._detach, self._release_unless_working)
+
+    def _release_unless_working(self) -> None:
         if not self._working:
             self._release()
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import TypeAlias
 
+from twisted.logger import Logger
+
 from pyconchat.domain.errors import Code, NotSaved, Refused
 from pyconchat.domain.refusals import not_saved
 from pyconchat.domain.text import in_bytes
@@ -207,6 +209,8 @@ Handle: TypeAlias = OpenFolder | OpenFile | NewFile
 class Handles:
     """What one client has open, by the handles that it was given."""
 
+    _log = Logger(namespace="pyconchat")
+
     def __init__(self) -> None:
         self._open: dict[bytes, Handle] = {}
         self._last = 0
@@ -248,4 +252,7 @@ class Handles:
         given_up = list(self._open.values())
         self._open.clear()
         for each in given_up:
-            await each.give_up()
+            try:
+                await each.give_up()
+            except Exception:
+                self._log.failure("a file could not be closed")
