@@ -70,6 +70,11 @@ class SshConnection(SSHConnection):
         for channel in list(self.channels.values()):
             channel.send()
 
+    def close_unused(self) -> None:
+        """Close the channels that have no door yet: nothing else ends them."""
+        for channel in list(self.channels.values()):
+            channel.close_unused()
+
     def ping(self) -> None:
         """Ask for a sign of life."""
         self.transport.sendPacket(MSG_GLOBAL_REQUEST, NS(b"keepalive@openssh.com") + b"\1")
@@ -114,6 +119,8 @@ class SshConnection(SSHConnection):
         """Return why no channel of this *kind* is opened; None if one is."""
         if kind in _FORWARDINGS:
             return OPEN_ADMINISTRATIVELY_PROHIBITED, b"there is no forwarding here"
+        if self.transport.shutting_down:
+            return OPEN_ADMINISTRATIVELY_PROHIBITED, b"the server is stopping"
         if kind != b"session":
             return OPEN_UNKNOWN_CHANNEL_TYPE, b"there are only sessions here"
         if len(self.channels) >= MAX_CHANNELS:

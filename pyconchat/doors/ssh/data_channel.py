@@ -232,6 +232,11 @@ class DataChannel(SSHChannel):
         if not self._unsent:
             self._finish()
 
+    def close_unused(self) -> None:
+        """Close the channel if it has no door yet, or one that has not begun."""
+        if getattr(self._door, "transport", None) is None:
+            self.loseConnection()
+
     def abortConnection(self) -> None:
         """Close the channel at once; the connection, too, if that does not get through."""
         self._unsent.clear()

@@ -36,6 +36,7 @@ from pyconchat.doors.ssh.packets import REKEY_BYTES
 from pyconchat.doors.ssh.user_auth import UserAuth
 from pyconchat.doors.ssh.visitor import Visitor
 from pyconchat.net.connection import FIRST_READ_SIZE, IConnection, keep_alive, set_read_size
+from pyconchat.net.teardown import take_all
 
 __all__ = ["SshTransport"]
 
@@ -71,7 +72,7 @@ class SshTransport(CountedPackets):
         self._pinged = False
         self._reading = True
         self._begun = False
-        self._shutting_down = False
+        self.shutting_down = False
         self._budget = InputBudget(context.input_turns, self._budget_allows)
 
     # Called by Twisted.
@@ -120,13 +121,15 @@ class SshTransport(CountedPackets):
         for timer in (self._deadline, self._exchange_timer):
             if timer is not None and timer.active():
                 timer.cancel()
-        self._budget.close()
         service, self.service = self.service, None
+        take_all(
+            self._budget.close,
+            *([] if service is None else [service.serviceStopped]),
+            lambda: self.context.open_doors.remove(self),
+            lambda: self.counted.closed(self.context.now()),
+        )
         if service is not None:
-            service.serviceStopped()
             service.transport = None  # break the reference cycle: the cyclic GC runs rarely
-        self.context.open_doors.remove(self)
-        self.counted.closed(self.context.now())
         self.visitor = None
 
     # The TCP transport's producer.
@@ -201,7 +204,7 @@ class SshTransport(CountedPackets):
 
     def no_channels(self) -> None:
         """The last channel is closed."""
-        if self._shutting_down:
+        if self.shutting_down:
             self.sendDisconnect(DISCONNECT_BY_APPLICATION, b"the server is stopping")
 
     # Called by `OpenDoors`.
@@ -228,7 +231,9 @@ class SshTransport(CountedPackets):
         return []
 
     def shut_down(self) -> None:
-        self._shutting_down = True
+        self.shutting_down = True
+        if isinstance(self.service, SshConnection):
+            self.service.close_unused()
         if not isinstance(self.service, SshConnection) or not self.service.channels:
             self.sendDisconnect(DISCONNECT_BY_APPLICATION, b"the server is stopping")
 

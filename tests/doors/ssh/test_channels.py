@@ -11,6 +11,7 @@ from twisted.conch.ssh.common import NS
 from pyconchat.doors.ssh.data_channel import WINDOW
 from tests.support.ssh_wire import (
     ADJUST,
+    CHANNEL_REQUEST,
     CLOSE,
     DATA,
     EXTENDED,
@@ -253,3 +254,21 @@ def test_channels_end_alone(alice: SshClient) -> None:
     alice.types(second, "", "/who")
     assert "Online: 1" in alice.sees()
     assert not alice.gone
+
+
+@pytest.mark.parametrize("request_shell", [False, True])
+def test_channels_without_a_door_when_the_server_stops(
+    ssh: SshServer, alice: SshClient, request_shell: bool
+) -> None:
+    """They are closed, and so is the connection; a door that has not begun never does."""
+    channel = alice.opens()
+    assert channel is not None
+    if request_shell:
+        head = struct.pack(">L", channel) + NS(b"shell") + b"\0"
+        alice.ssh.sendPacket(CHANNEL_REQUEST, head)
+        alice.door.dataReceived(alice.out.value())
+        alice.out.clear()
+    ssh.lines.open_doors.shut_down()
+    ssh.waits(3)
+    assert alice.gone
+    assert len(ssh.lines.open_doors) == 0
