@@ -43,7 +43,9 @@ test-clock: $(VENV)/test.stamp
 		-k 'not postgresql' --ignore tests/scenarios --ignore tests/faults \
 		--ignore tests/contracts/test_repeated_batches.py \
 		--ignore tests/contracts/test_nodes_locks.py --ignore tests/nodes_e2e \
-		--ignore tests/ssh_e2e --ignore tests/web_e2e --ignore tests/doors/test_cuts.py $(ARGS)
+		--ignore tests/ssh_e2e --ignore tests/web_e2e --ignore tests/doors/test_cuts.py \
+		--ignore tests/doors/test_cut_turns.py --ignore tests/doors/ssh/test_cut_turns.py \
+		--ignore tests/doors/web/test_cut_turns.py $(ARGS)
 
 # Tests that take minutes: fifty kills, a thousand clients through a restart, forty lost answers to COMMIT,
 # cuts at every await, thirty times the examples.

@@ -43,11 +43,6 @@ class StepByStep:
             self._reactor.callLater(0, self.step)
         return done
 
-    @property
-    def waiting(self) -> int:
-        """Return the count of calls that wait."""
-        return len(self._work)
-
     write = read = search = run
 
     def hash(self, password: str, asker: Asker) -> Deferred[str]:
