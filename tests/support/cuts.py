@@ -321,7 +321,7 @@ def cut_in_every_turn(flow: Flow, folder: Path, failures: list[object], every: i
         for kind in kinds:
             more = server.run(flow, turns, kind)
             left = (server.leaks(), failures)
-            assert left == ({}, []), f"{kind} after {turns} turns"
+            assert left == ({}, []), f"{kind} after {turns} turns: {left}"
         turns += every
     server.require_good()
     assert failures == []

@@ -82,24 +82,25 @@ class CuttingClock(Clock):
         """Count the calls from now on, and call *cut* after *turns* of them."""
         self.turns, self._last, self._cut = 0, turns, cut
 
-    def callLater(self, when: float, what: Any, *args: Any, **kw: Any) -> Any:
-        return super().callLater(when, self._turn, what, *args, **kw)
-
-    def _turn(self, what: Any, *args: Any, **kw: Any) -> None:
-        if self.turns == self._last and self._cut is not None:
-            self._cut()
-        self.turns += 1
-        what(*args, **kw)
-
     def advance(self, amount: float) -> None:
         """As `Clock`; raises `CutError` in the flow if *cut* was called."""
-        cut = self._cut
-        super().advance(amount)
-        if cut is not None and self.turns > self._last:
-            self._cut = None
+        self.rightNow += amount
+        self._sortCalls()
+        was_cut = False
+        while self.calls and self.calls[0].getTime() <= self.seconds():
+            if self._cut is not None and self.turns == self._last:
+                cut, self._cut = self._cut, None
+                cut()  # it may cancel calls that are due
+                was_cut = True
+                continue
+            self.turns += 1
+            call = self.calls.pop(0)
+            call.called = 1
+            call.func(*call.args, **call.kw)
+        if was_cut:
             raise CutError
 
     def timers(self) -> Counter[str]:
         """Return the names of the functions that are to be called."""
-        called = (call.args[0] for call in self.getDelayedCalls())
+        called = (call.func for call in self.getDelayedCalls())
         return Counter(getattr(each, "__qualname__", type(each).__name__) for each in called)
