@@ -34,7 +34,7 @@ MAX_BAD_LINES = 20
 LONG_ANSWER = 4096
 """Bytes of an answer after which others have their turn before the next line is handled.
 
-It takes 0.5 ms, and at a busy machine three times as long; a program may send ten lines at once.
+A program may send ten lines at once.
 """
 
 JSON = JsonRenderer()
