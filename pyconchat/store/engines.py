@@ -34,6 +34,7 @@ _POSTGRESQL = {
     "client_encoding": "UTF8",
     "connect_timeout": 5,
     "tcp_user_timeout": 10_000,
+    "options": "-c lock_timeout=5s",
 }
 
 
@@ -182,14 +183,14 @@ def _sqlite(url: str, durability: str) -> Engines:
 def _postgresql(url: str, durability: str) -> Engines:
     parsed = make_url(url).set(drivername="postgresql+psycopg")
 
-    def connected(settings: str = "-c lock_timeout=5s", **options: Any) -> Engine:
+    def connected(settings: str = "", **options: Any) -> Engine:
         try:
             return create_engine(
                 parsed,
                 max_overflow=0,
                 pool_pre_ping=True,
                 paramstyle="format",
-                connect_args=_POSTGRESQL | {"options": settings},
+                connect_args=_POSTGRESQL | ({"options": settings} if settings else {}),
                 **options,
             )
         except ModuleNotFoundError:
