@@ -276,7 +276,7 @@ ENDS = {
 FIRST_ENDS = {"nc": [b"\n", b"\r"], "telnet": [b"\r\n", b"\r\0"], "json": ENDS["json"]}
 """Those by which the server knows the kind."""
 VARYING = re.compile(
-    rb'(?<="at":)"[^"]*"|(?<="seq":)\d+|(?<="number":)\d+|(?<=number )\d+|\[\w{3} .{9}\]'
+    rb'(?<="at":)"[^"]*"|(?<="seq":)\d+|(?<="number":)\d+|(?<=number )\d+|\[\w{3} \d[^]]*\]'
     rb"|Groups: [^\r\n]*"  # those of earlier conversations
 )
 SHOWN_AGAIN = re.compile(rb"\r\x1b\[K|> |\[GROUP\] |\xff[\xfb-\xfe].|\xff\xf9")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CoroutineType
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -123,6 +124,7 @@ class TurnByTurn(Stepped):
         self._wires: list[Wire] = []
         self.hook = self._prepare()
         self.settle()
+        self._earlier = WeakSet(suspended())  # of other tests
         self._before = self.held()
 
     def _prepare(self) -> str:
@@ -262,7 +264,8 @@ class TurnByTurn(Stepped):
         """Raise `AssertionError` unless a newcomer is served, and the server can end."""
         self.require_clean()
         gc.collect()
-        assert list(suspended()) == []
+        waiting = [each.__qualname__ for each in suspended() if each not in self._earlier]
+        assert waiting == []
         newcomer = self.server.program("zoe", "zoe's password")
         newcomer.does("/create cups open")
         newcomer.does("Hello", "cups")
@@ -297,12 +300,11 @@ def descriptors() -> list[str]:
     return found
 
 
-def suspended() -> Iterator[str]:
-    """Yield the coroutines of the server that wait for something."""
+def suspended() -> Iterator[CoroutineType[Any, Any, Any]]:
+    """Yield the coroutines of all servers in this process that wait for something."""
     for each in gc.get_objects():
-        if isinstance(each, CoroutineType) and each.cr_frame is not None:
-            of_server = "pyconchat" in each.cr_code.co_filename
-            yield from [each.__qualname__] if of_server else []
+        if isinstance(each, CoroutineType) and each.cr_frame is not None:  # it has not ended
+            yield from [each] if "pyconchat" in each.cr_code.co_filename else []
 
 
 def every_turn(quick: int) -> list[Any]:
