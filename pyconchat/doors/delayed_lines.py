@@ -195,7 +195,7 @@ class DelayedLines(BoundedLineReceiver):
 
     def _rate_allows(self) -> None:
         self._rate_delay = None
-        self._budget.pay(0.0, True)  # many may be allowed at the same moment: one in a turn
+        self.deliverLines()
 
     def _journal_has_room(self, _result: object) -> None:
         self._waits_for_journal = False
