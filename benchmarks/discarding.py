@@ -1,4 +1,4 @@
-"""Discarding: reads what comes on many connections, in a thread of its own."""
+"""Discarding: a thread that reads from many connections and discards the data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BLOCK_BYTES = 1024**2
 
 
 class Discarding:
-    """Reads from *connections*, in a thread, and forgets what it has read."""
+    """Reads from *connections*, in a thread, and discards the data."""
 
     def __init__(self, connections: Iterable[socket.socket]) -> None:
         self._connections = {each.fileno(): each for each in connections}

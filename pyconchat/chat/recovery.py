@@ -44,11 +44,11 @@ class Recovery:
         self._store = store
         self._reactor = reactor
         self._restored = restored
-        self._reads = 0  # that have not succeeded yet
+        self._reads = 0  # count of reads of the state that have not succeeded yet
 
     @property
     def running(self) -> bool:
-        """Return whether anything in memory may differ from what is stored."""
+        """Return whether the state in memory may differ from the stored one."""
         return self._reads > 0
 
     def recover(self, journal: IJournal, decisions: Sequence[PendingDecision]) -> None:

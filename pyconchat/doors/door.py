@@ -46,8 +46,7 @@ MAX_INPUT_WAIT = 2.0
 """Maximum seconds in which a session that is to end handles the input that has arrived."""
 
 MAX_REST = 60.0
-"""Maximum seconds without a check of a connection on which nothing happens: whatever does ends its
-rest. With 10 s, 10,000 idle sessions used 2 % of a core."""
+"""Maximum seconds without a check of a connection without input and output, which end its rest."""
 
 _MISBEHAVED = frozenset({EndWhy.LATE, EndWhy.BAD_JSON, EndWhy.WRONG_PASSWORD})
 

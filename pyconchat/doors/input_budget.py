@@ -218,8 +218,8 @@ class InputBudget:
     def pay_in_turn(self, cost: float) -> bool:
         """Spend *cost* for work to come; return whether to wait with it until `ready`.
 
-        Also one that is within its budget waits, if all together have spent too much, in this turn
-        of the reactor or before. If it is closed before that, nobody has to wait for its work.
+        A connection within its budget waits, too, if all connections together have spent too much.
+        `close` gives *cost* back if the work has not begun.
         """
         self._turn = -cost  # has a turn of its own
         self.pay(cost, not self._turns.within.begin(cost))

@@ -1,4 +1,4 @@
-"""The steps of a teardown: each is taken, whatever fails in the others."""
+"""The steps of a teardown: each one is called, even if others fail."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ async def kick(client: Client, message: Message) -> None:
         try:
             conversation = client.group(channel)
             reply = await moderation.kick(client.call(conversation), _nick(client, nick), reason)
-            if reply is not None:  # to an operator who is not in the group, and receives no KICK
+            if reply is not None:  # an operator who is not in the group receives no KICK
                 say(client, reply)
         except Refused as refused:
             refuse(client, refused, one)

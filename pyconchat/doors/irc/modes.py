@@ -177,7 +177,7 @@ async def _policy(client: Client, conversation: GroupConversation, change: _Chan
 
 
 def _tell(client: Client, reply: Reply | None) -> None:
-    """Send *reply*, which an operator gets who is not in the group: they receive no MODE."""
+    """Send *reply* to an operator who is not in the group, and so receives no MODE."""
     if reply is not None:
         say(client, reply)
 

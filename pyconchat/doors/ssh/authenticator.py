@@ -17,7 +17,7 @@ _number = struct.Struct(">L").pack
 def keyed_hmac(mac: Any) -> HMAC | None:
     """Return an HMAC for *mac*, Conch's with its key, to copy; None before there are keys.
 
-    Conch makes its HMAC anew for each packet, from the key.
+    Conch creates a new HMAC from the key for each packet.
     """
     size: int = mac[3]
     if not size:

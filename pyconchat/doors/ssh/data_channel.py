@@ -46,7 +46,7 @@ class DataChannel(SSHChannel):
     The peer takes *window* bytes, in packets of *max_packet* bytes.
     """
 
-    # What is needed for each block of output lies together: Conch's objects are large.
+    # Slots keep the fields that each block of output needs in one small object.
     __slots__ = (
         "_number",
         "_sender",

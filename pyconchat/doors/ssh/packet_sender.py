@@ -1,7 +1,7 @@
 """PacketSender: frames, encrypts, authenticates and sends packets (RFC 4253, 6).
 
-Conch's own way copies each packet several times, makes its HMAC anew, and waits for the reactor's
-next turn. Each message to a terminal is a packet of its own: at a few hundred sessions, that cost
+Conch copies each packet several times, creates a new HMAC for it, and waits for the reactor's next
+turn. Each message to a terminal is a packet of its own: at a few hundred sessions, that cost
 as much as all the rest. So there is one small object for a connection, and one function for all.
 """
 

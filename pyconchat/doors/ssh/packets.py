@@ -226,7 +226,7 @@ class Packets(SSHServerTransport):
         self.sender.send(bytes((messageType,)), payload)
 
     def update_sending(self) -> None:
-        """Find out anew whether channels can send data."""
+        """Update whether channels can send data."""
         exchanges = self._keyExchangeState != self._KEY_EXCHANGE_NONE
         self.sender.can_send = not (exchanges or self.full or self.ending)
         self.sending_changed()

@@ -96,7 +96,7 @@ class Transfer:
             self._transfer.input_ended()
 
     def unreadable(self, response: Response) -> None:
-        """The rest of the body cannot be read: keep what came before it, and send *response*."""
+        """Keep the received bytes, and send *response*: the rest of the body cannot be read."""
         if self._request.method != "PUT":
             self.connection.abortConnection()  # the head of the file may have been sent
             return
