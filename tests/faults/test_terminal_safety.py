@@ -194,7 +194,7 @@ def test_what_is_stored_is_safe(outcome: Outcome, door: str) -> None:
 
 def test_the_servers_own_log_and_its_files_are_safe(outcome: Outcome) -> None:
     """The log that administrators read, and the names in the state folder."""
-    assert "file transferred" in outcome.server.log()
+    outcome.server.says("file transferred")
     assert unsafe(outcome.server.log()) == []
     names: list[Path] = list(outcome.server.state.rglob("*"))
     assert len(names) > 4

@@ -325,7 +325,7 @@ def test_the_password_in_the_environment(pipe: Pipe, admin_of: AdminOf, server: 
         )
         assert (ended.returncode, ended.stderr) == (0, "")
     assert stored_messages(server, "env") == ["first", "second"]
-    assert "user connected: env-user from 127.0.0.1\n" in server.log()
+    server.says("user connected: env-user from 127.0.0.1\n")
 
 
 def test_the_password_in_a_file(

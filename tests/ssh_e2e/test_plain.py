@@ -27,4 +27,4 @@ def test_password_login_without_a_terminal(server: Server, ssh: OpenSsh) -> None
     assert "\x1b" not in str(program.before)
     program.close()
     assert program.exitstatus == 0
-    assert re.search(r"SSH host key: SHA256:\S{43}\n", server.log())
+    server.says(r"SSH host key: SHA256:\S{43}\n")

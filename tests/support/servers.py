@@ -107,11 +107,14 @@ class Server:
         )
         self.says(r"connect with: |PROXY protocol")
 
-    def says(self, pattern: str) -> re.Match[str]:
-        """Wait until the log has a line with *pattern*, and return the match."""
+    def says(self, pattern: str, after: int = 0) -> re.Match[str]:
+        """Wait until the log has *pattern* behind its first *after* characters; return the match.
+
+        A thread writes the log, so that a line may come after all that the server does then.
+        """
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            found = re.search(pattern, self.log())
+            found = re.search(pattern, self.log()[after:])
             if found is not None:
                 return found
             assert self.process is None or self.process.poll() is None, self.log()

@@ -119,7 +119,7 @@ def test_certbot(tmp_path: Path) -> None:
         assert "Pebble" in certificate.issuer.rfc4514_string()
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         assert names.value.get_values_for_type(x509.DNSName) == [DOMAIN]
-        assert re.search(r"web: GET /\.well-known/acme-challenge/\S+ 200", server.log())
+        server.says(r"web: GET /\.well-known/acme-challenge/\S+ 200")
         _is_secured(server)
 
 

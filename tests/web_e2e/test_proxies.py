@@ -170,9 +170,8 @@ def test_behind(
     finally:
         proxy.terminate()
         proxy.wait(PATIENCE)
-    said = server.log()[before:]
-    assert f"web: GET /ws 101 for {CLIENT}" in said
-    assert f"web: PUT /file/… 201 for {CLIENT}" in said
+    server.says(f"web: GET /ws 101 for {CLIENT}", before)
+    server.says(f"web: PUT /file/… 201 for {CLIENT}", before)
 
 
 def _visit(visitor: Visitor, name: str) -> None:
