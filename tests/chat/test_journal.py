@@ -364,3 +364,18 @@ def test_the_journal_is_not_idle_during_a_publication(bench: Bench) -> None:
     assert fired == []
     bench.clock.advance(0)
     assert fired == [None]
+
+
+def test_a_publication_that_begins_in_another_one(bench: Bench) -> None:
+    """It follows: what is read when a batch is published may have to be published, too."""
+
+    def publication(name: str) -> Iterator[int]:
+        bench.happened.append(f"begin {name}")
+        if name == "outer":
+            bench.journal.publish(publication("inner"))
+        bench.happened.append(f"end {name}")
+        yield 1
+
+    bench.journal.publish(publication("outer"))
+    bench.clock.advance(0)
+    assert bench.happened == ["begin outer", "end outer", "begin inner", "end inner"]
