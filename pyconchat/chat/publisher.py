@@ -120,7 +120,7 @@ class Publisher:
             case MemberLeft(name=name) | MemberKicked(name=name) | MemberBanned(name=name):
                 account = self._memory.accounts.get(name)
                 if account is not None:
-                    account.detached.discard(entry.conversation)
+                    account.detached -= {entry.conversation}
             case _:
                 pass
 

@@ -258,7 +258,7 @@ class Registration:
         if account.registered:
             await self.save([Mute(account.key, *each) for each in changes.items()])
         for id, muted in changes.items():
-            (account.muted.add if muted else account.muted.discard)(id)
+            account.muted = account.muted | {id} if muted else account.muted - {id}
         for session in self._memory.presence.sessions(account.key):
             session.subscriptions.refresh(conversation)
 

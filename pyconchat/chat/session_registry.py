@@ -308,7 +308,7 @@ class SessionRegistry:
 
         They are shown *reason*.
         """
-        account.detached.add(conversation.id)
+        account.detached |= {conversation.id}
         for session in list(self._memory.presence.sessions(account.key)):
             if session.translator is not None and conversation in session.subscriptions:
                 self.move_cursors(session.subscriptions.receipts())
@@ -318,7 +318,7 @@ class SessionRegistry:
 
     def attach(self, account: Account, conversation: GroupConversation) -> None:
         """End that: its IRC clients are shown the group again."""
-        account.detached.discard(conversation.id)
+        account.detached -= {conversation.id}
         for session in list(self._memory.presence.sessions(account.key)):
             if session.translator is not None and conversation not in session.subscriptions:
                 session.translator.attached(conversation)

@@ -97,8 +97,8 @@ class StoredAccounts:
             account.become_operator(record.operator)
             self._take_over_keys(account, record.keys)
         account.ignores = {fold(name): name for name in state.ignores}
-        changed, account.muted = account.muted ^ set(state.mutes), set(state.mutes)
-        account.detached = set(state.detached)
+        changed, account.muted = account.muted ^ set(state.mutes), frozenset(state.mutes)
+        account.detached = frozenset(state.detached)
         for target, at in state.read_markers:
             account.read_markers[target] = max(at, account.read_markers.get(target, 0))
         account.settings = Settings().stored(state.settings)

@@ -51,6 +51,10 @@ MAX_NETWORKS = 8
 """Maximum networks that are banned with one guest."""
 
 
+_NO_GROUPS: frozenset[int] = frozenset()
+"""The same object for all accounts: a set takes 216 bytes, also an empty one."""
+
+
 class Account:
     """A name in use: *registered*, or a *guest*'s while they are connected.
 
@@ -63,7 +67,8 @@ class Account:
     targets of its IRC clients (by folded name), in milliseconds since the epoch.
     While the account is online, *shown* has the newest entry of each conversation that one of its
     devices has displayed, and *named* the numbers of later entries that mention it, by
-    conversation; *mentions* has all mentions of a guest, as pairs of conversation and number.
+    conversation; *mentions* has all mentions of a guest, as pairs of conversation and number; it is
+    None for others.
     """
 
     # Weakly referenced by the rate limits of accounts.
@@ -108,12 +113,14 @@ class Account:
         self.absence: Absence | None = None
         self._correspondent: weakref.ref[Account] | None = None
         self.settings = Settings()
-        self.muted: set[int] = set()
-        self.detached: set[int] = set()
+        self.muted = self.detached = _NO_GROUPS
         self.read_markers: dict[str, int] = {}
         self.shown: dict[int, int] = {}
         self.named: dict[int, list[int]] = {}
-        self.mentions: deque[tuple[int, int]] = deque(maxlen=MAX_GUEST_MENTIONS)
+        # A deque takes 760 bytes; there are many accounts, and few guests.
+        self.mentions: deque[tuple[int, int]] | None = (
+            None if registered else deque(maxlen=MAX_GUEST_MENTIONS)
+        )
         self.actor = Actor(name, not registered, operator, since)
         # The next guest with this name must not get this guest's private conversations.
         self.party = self.key if registered else f"{self.key}~{secrets.token_hex(8)}"
@@ -154,7 +161,7 @@ class Account:
         unread = self.named.setdefault(conversation, [])
         unread.append(seq)
         del unread[:-MAX_NAMED]
-        if not self.registered:
+        if self.mentions is not None:
             self.mentions.append((conversation, seq))
 
     def show(self, conversation: int, seq: int) -> bool:
@@ -185,6 +192,7 @@ class Account:
         since = self.actor.since if self.registered else at
         self.password_hash = password_hash
         self.party = self.key
+        self.mentions = None  # they are stored
         self.actor = Actor(self.name, False, self.actor.operator, since)
 
 

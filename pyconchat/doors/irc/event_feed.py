@@ -119,7 +119,7 @@ class EventFeed:
         if isinstance(conversation, GroupConversation) and isinstance(
             event, MemberJoined | GroupCreated
         ):
-            client.account.detached.discard(conversation.id)
+            client.account.detached -= {conversation.id}
             show_group(client, conversation)
             client.output.flush()  # JOIN is complete only when it was delivered to all members
         elif is_group and entry.conversation in client.account.detached:
