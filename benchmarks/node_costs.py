@@ -96,8 +96,8 @@ N_RENEW, P_RENEW = 1500.0, 450.0
 # Memory in bytes.
 
 SESSION_BYTES = 8 * KIB
-GROUP_BYTES, MEMBER_BYTES = 2 * KIB, 200
-ACCOUNT_BYTES, ELSEWHERE_BYTES = 2.1 * KIB, 0.5 * KIB
+GROUP_BYTES, MEMBER_BYTES, SUMMARY_BYTES = 2.4 * KIB, 200, 1.8 * KIB
+ACCOUNT_BYTES, ELSEWHERE_BYTES = 1.4 * KIB, 0.5 * KIB
 SERVER_BYTES = 65 * KIB * KIB
 
 # Cores that a node, a PostgreSQL and a Redis can use.
@@ -108,8 +108,9 @@ NODE_CORES, POSTGRES_CORES, REDIS_CORES = 1.0, 16.0, 1.0
 class Layout(NamedTuple):
     """The number of *nodes*, and of *shards*: databases, each with its own bus.
 
-    A node receives the blocks of the groups that its sessions follow. *on_demand*: it also loads
-    only these, otherwise all. *notify*: the bus is PostgreSQL's NOTIFY, over which all nodes
+    A node receives the blocks of the groups that its sessions follow, and has these in memory, but
+    of all others a summary, and all accounts. *on_demand*: nothing of other groups and accounts.
+    *notify*: the bus is PostgreSQL's NOTIFY, over which all nodes
     receive all blocks, otherwise Redis. Each cursor moves at most once in *cursor_seconds*.
     """
 
@@ -160,7 +161,8 @@ def costs(community: Community, layout: Layout) -> Costs:
         at = followers(online)
         followed += count * at
         bytes_of = GROUP_BYTES + MEMBER_BYTES * size
-        group_bytes += count * bytes_of * (at / nodes if layout.on_demand else 1.0)
+        rest = 0.0 if layout.on_demand else SUMMARY_BYTES
+        group_bytes += count * (bytes_of * at + rest * (nodes - at)) / nodes
         if online <= SMALL_GROUP:
             small += count * online * at
             in_small += count * online
@@ -187,14 +189,13 @@ def costs(community: Community, layout: Layout) -> Costs:
         if layout.notify:
             heard_presence = told_presence * nodes
         compared, changed = followed, 0.0
-        caught_up = changes / 2 * GROUPS_OF_SESSION * _new_share(community, nodes)
     else:
         told_presence, heard_presence = notices, notices * nodes
         heads_moved = sum(
             each.number * -expm1(-each.rate * COMPARE_SECONDS) for each in community.groups
         )
         compared = nodes * (heads_moved + community.private * COMPARE_SECONDS)
-        caught_up = 0.0
+    caught_up = changes / 2 * GROUPS_OF_SESSION * _new_share(community, nodes)
     if nodes == 1:
         told = heard = told_presence = heard_presence = compared = caught_up = changed = 0.0
     heads, refreshed = compared / COMPARE_SECONDS, changed / COMPARE_SECONDS

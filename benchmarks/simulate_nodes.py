@@ -14,16 +14,16 @@ from benchmarks.node_costs import KIB, Layout, costs, highest_rate
 LAYOUTS = {
     "as it is, NOTIFY": [Layout(nodes, notify=True) for nodes in (2, 10, 100, 1000)],
     "as it is, Redis": [Layout(nodes) for nodes in (2, 10, 100, 1000)],
-    "only followed groups in memory, Redis": [
+    "only own groups and accounts in memory, Redis": [
         Layout(nodes, on_demand=True) for nodes in (10, 100, 1000)
     ],
-    "only followed groups in memory, 4 shards": [
+    "only own groups and accounts in memory, 4 shards": [
         Layout(nodes, on_demand=True, shards=4) for nodes in (10, 100, 1000)
     ],
-    "only followed groups in memory, 16 shards": [
+    "only own groups and accounts in memory, 16 shards": [
         Layout(nodes, on_demand=True, shards=16) for nodes in (10, 100, 1000)
     ],
-    "only followed groups in memory, 1 shard, cursors every 30 s": [
+    "only own groups and accounts in memory, 1 shard, cursors every 30 s": [
         Layout(nodes, on_demand=True, cursor_seconds=30.0) for nodes in (10, 100, 1000)
     ],
 }

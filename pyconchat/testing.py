@@ -174,7 +174,7 @@ def make_chat(
     )
     if chat.nodes is not None:
         chat.nodes.take_lease()
-    chat.start(store.load())
+    chat.start(store.load(summaries=chat.nodes is not None))
     clock.advance(0)
     return chat
 

@@ -288,6 +288,7 @@ def test_the_rules_know_no_clock() -> None:
         "__future__",
         "collections.abc",
         "itertools",
+        "types",
         "typing",
         "msgspec",
     }

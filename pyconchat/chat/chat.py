@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from pyconchat.chat.account_keys import AccountKeys
 from pyconchat.chat.amending import Amending
@@ -18,6 +19,7 @@ from pyconchat.chat.code_makers import lost_codes
 from pyconchat.chat.conversations import (
     GroupConversation,
 )
+from pyconchat.chat.current_states import CurrentStates
 from pyconchat.chat.interfaces import Asker, ICommits, IHasher, ISession, IStore, IThreads
 from pyconchat.chat.journal import Journal
 from pyconchat.chat.memory import Memory
@@ -56,6 +58,9 @@ __all__ = ["Chat"]
 
 Rule = Callable[[Group], list[GroupEvent]]
 
+_PUTS_OUT = (ServerBanned, OperatorRemoved)
+"""The events after which somebody's invite codes may end."""
+
 
 class Chat:
     """The whole chat of one server, put together from its parts.
@@ -63,6 +68,8 @@ class Chat:
     *wall_clock* returns seconds since the epoch. *node* is this server among several on one
     database; None: it has the database alone.
     """
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -113,6 +120,7 @@ class Chat:
         if self.nodes is not None:
             self.registration.nodes = self.nodes
             self.nodes.connect(self.journal, self.registry, self.stored_accounts.take_over_state)
+        self.states = CurrentStates(self.memory, self.nodes)
         self.readiness = Readiness(store, threads, reactor, self.registry, self.nodes)
         self.keys = AccountKeys(
             self.memory, self.journal, self.registry, self.registration, self.now
@@ -151,7 +159,13 @@ class Chat:
         self.registry.several = self.nodes is not None  # others may be connected elsewhere
         lobby = self.groups.get(self.config.lobby) if self.config.lobby is not None else None
         if lobby is not None:
-            self.decide(lobby, lambda group: group.become_lobby())
+            Deferred.fromCoroutine(self._become_lobby(lobby)).addErrback(
+                lambda failure: self._log.failure("there is no lobby", failure)
+            )
+
+    async def _become_lobby(self, conversation: GroupConversation) -> None:
+        await self.states.know(conversation)
+        await self.decide(conversation, lambda group: group.become_lobby())
 
     def wake_readers(self) -> None:
         """Wake the peers that may have received something since the last call."""
@@ -190,23 +204,6 @@ class Chat:
         retry = retry_of(decide_again, done, None, tries)
         self.journal.append(decision, done=done, retry=retry)
         return done
-
-    async def know_group(self, name: str) -> None:
-        """Read the changes of other nodes to a group *name*. Raises `NotSaved`."""
-        if self.nodes is not None:
-            conversation = self.groups.get(name)
-            if conversation is None:
-                await self.nodes.find_group(name)
-            else:
-                await self.nodes.know_group(conversation.id)
-
-    async def know(self, conversation: GroupConversation) -> None:
-        """Read the changes of other nodes to a group, if it is not followed here.
-
-        Raises `NotSaved`.
-        """
-        if self.nodes is not None:
-            await self.nodes.know_group(conversation.id)
 
     async def create(
         self,
@@ -271,7 +268,9 @@ class Chat:
     ) -> None:
         """Let the accounts decide by *rule*. Raises `Refused` or `NotSaved`."""
         if self.nodes is not None:
-            await self.nodes.learn()  # invite codes in all groups may end
+            await self.nodes.learn()
+            names = (each.name for each in rule(self.accounts) if isinstance(each, _PUTS_OUT))
+            await self.nodes.loading.know_codes(list(names))
         if self.conversations.server.stale:
             raise not_saved()
         now = self.now()
@@ -279,7 +278,7 @@ class Chat:
         for event in rule(self.accounts):
             self.accounts.apply(event, now)
             entries.append(NewEntry(SERVER, event))
-            if isinstance(event, ServerBanned | OperatorRemoved):
+            if isinstance(event, _PUTS_OUT):
                 entries += self._lost_codes(now)
         await self._append(Decision(now, entries, key=key))
 

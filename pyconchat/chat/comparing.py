@@ -118,8 +118,8 @@ class Comparing:
         for nth, each in enumerate(changed, 1):
             if nth % MAX_COMPARED == 0:
                 await deferLater(self._reactor, 0)
-            known = self._incoming.known_in_memory(each.id)
-            if known is None:
+            known = self._incoming.known(each.id)
+            if self._memory.conversations.get(each.id) is None:
                 unknown[each.id] = each.head
                 if self._unknown.get(each.id) != each.head:
                     await self._find(each)

@@ -86,7 +86,8 @@ class GroupConversation(Conversation):
     """The conversation of *group*.
 
     *version* is that of the stored state. The group's own is ahead of it while decisions about it
-    are not stored yet. Only `chat.incoming` uses it.
+    are not stored yet. It is -1 if only a summary of the state is in memory. Only the parts of a
+    chat with several nodes use it.
     """
 
     __slots__ = ("group", "version")
@@ -94,7 +95,7 @@ class GroupConversation(Conversation):
     def __init__(self, id: int, published: int, group: Group) -> None:
         super().__init__(id, published)
         self.group = group
-        self.version = group.version
+        self.version = -1 if group.is_summary else group.version
         self.here = Where(group=group.name, here=True)
         self.elsewhere = Where(group=group.name)
 
@@ -174,8 +175,12 @@ class Conversations:
         """Remove the conversation *id*."""
         conversation = self._by_id.pop(id, None)
         if conversation is not None:
-            for watcher in self.watchers:
-                watcher(conversation, False)
+            self.emptied(conversation)
+
+    def emptied(self, conversation: Conversation) -> None:
+        """Call the watchers: *conversation* was removed, or only its summary is left."""
+        for watcher in self.watchers:
+            watcher(conversation, False)
 
     def ids(self) -> list[int]:
         """Return the ids of all conversations in memory."""

@@ -1,8 +1,8 @@
 """Following: the topics of the bus to which this node subscribes.
 
 It follows (subscribes to) the groups with which an account that is online here is connected: as a
-member, an applicant, or invited. The states in memory of all other groups are up to
-`REFRESH_SECONDS` old.
+member, an applicant, or invited. Of all other groups it has only summaries in memory, which are up
+to `REFRESH_SECONDS` old.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Following:
 
     *read* is called with the id of a newly followed group: entries that were published before are
     read from the store. *read_private* is called in the same way for an account that is online.
+    *unneeded* is called with the id of a group that is no longer followed.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class Following:
         now: Callable[[], float],
         read: Callable[[int], None],
         read_private: Callable[[Key], object],
+        unneeded: Callable[[int], None],
     ) -> None:
         self._memory = memory
         self._bus = bus
         self._now = now
         self._read = read
         self._read_private = read_private
+        self._unneeded = unneeded
         self._people: dict[int, set[Key]] = {}  # of followed groups, the members online here
         self._groups: dict[Key, set[int]] = {}  # the same by person
         self._idle: dict[int, float] = {}  # followed groups without people, and since when
@@ -124,3 +127,4 @@ class Following:
         self._idle.pop(id, None)
         for key in self._people.pop(id):
             self._groups[key].discard(id)
+        self._unneeded(id)

@@ -37,7 +37,11 @@ class HookDirectory:
         return self._by_digest.get(digest)
 
     def note(self, conversation: GroupConversation) -> None:
-        """Read the hooks of the group again; hooks of a closed group have ended."""
+        """Read the hooks of the group again; hooks of a closed group have ended.
+
+        A hook stays the same object, by which others find its rate, unless it has changed.
+        """
+        before = {hook: hook for hook in self._of_group.get(conversation.id, ())}
         for hook in self._of_group.pop(conversation.id, ()):
             self._by_digest.pop(hook.digest, None)
             self._uses[hook.name] -= 1
@@ -45,7 +49,8 @@ class HookDirectory:
                 del self._uses[hook.name]
                 self._names.remove(hook.name)
         group = conversation.group
-        hooks = [] if group.closed else list(group.hooks.values())
+        now = () if group.closed else group.hooks.values()
+        hooks = [before.get(hook, hook) for hook in now]
         for hook in hooks:
             self._by_digest[hook.digest] = FoundHook(hook, conversation)
             self._uses[hook.name] += 1

@@ -16,7 +16,7 @@ from zope.interface import implementer
 from pyconchat.chat.behind import Behind
 from pyconchat.chat.blocks import BadBlock, Entries, Head, Notice, account_of, decode_block
 from pyconchat.chat.box import Box
-from pyconchat.chat.conversations import DirectConversation, GroupConversation
+from pyconchat.chat.conversations import Conversation, DirectConversation, GroupConversation
 from pyconchat.chat.gap_filling import MAX_CAUGHT, FillingCommits
 from pyconchat.chat.interfaces import IBus, IBusListener, IJournal, INodeStore, ISession
 from pyconchat.chat.journal import Journal
@@ -35,6 +35,9 @@ __all__ = ["Incoming"]
 GAP_SECONDS = 0.03
 """Seconds that a gap may wait to be filled by the bus, before it is read from the store."""
 
+NEWEST = 2**62
+"""More than the number of any entry."""
+
 MAX_ENTRIES = 2000
 """Maximum entries of all conversations that are read, and accepted in one turn of the reactor."""
 
@@ -47,7 +50,8 @@ class Incoming:
     has connected, since when anything may have been missed, and *stored* with decisions of this
     node, to tell the others what is in no conversation. *found_private* is called with a private
     conversation that is not in memory, the account whose topic it came by, and the number before
-    its entries: it calls `read`.
+    its entries: it calls `read`. *added* is called with each group whose state was read here for
+    the first time, or after a summary.
 
     An entry is *accepted* when all entries before it are: then it follows in the queue of what the
     journal publishes, and the state in memory is that after it, or a later one.
@@ -68,6 +72,7 @@ class Incoming:
         reconnected: Callable[[], None],
         stored: Callable[[Sequence[PendingDecision]], None],
         found_private: Callable[[int, Key, int], object],
+        added: Callable[[int], None],
     ) -> None:
         self._node = node
         self._memory = memory
@@ -81,6 +86,7 @@ class Incoming:
         self._reconnected = reconnected
         self._decisions_stored = stored
         self._found_private = found_private
+        self._added = added
         self.journal: Journal  # set by `Nodes`
         self.commits: FillingCommits  # set by `Nodes`
         self._accepted: dict[int, int] = {}  # where it is more than the published one
@@ -98,15 +104,15 @@ class Incoming:
         return 0 if conversation is None else conversation.published
 
     def known_in_memory(self, id: int) -> int | None:
-        """As `known`, but None if the conversation is not in memory."""
+        """As `known`, but None if the conversation is not in memory, or only its summary."""
         conversation = self._memory.conversations.get(id)
-        if conversation is None:
+        if conversation is None or _is_summary(conversation):
             return None
         accepted = self._accepted.get(id)  # before `published`: the writer's thread asks, too
         return conversation.published if accepted is None else accepted
 
     def version(self, id: int) -> int:
-        """Return the version of the stored state of the group *id* that is known; -1 for others."""
+        """Return the version of the stored state of the group *id*; -1 if it is not in memory."""
         conversation = self._memory.conversations.get(id)
         return conversation.version if isinstance(conversation, GroupConversation) else -1
 
@@ -174,14 +180,14 @@ class Incoming:
             return
         match block:
             case Entries(_, id, first, entries):
-                if self._memory.conversations.get(id) is None:
+                if self.known_in_memory(id) is None:
                     self._found(topic, id, first - 1)
                 else:
                     for dropped in self._box.put(id, first, entries, self.known(id)):
                         self.read(dropped)
                     self._advance(id)
             case Head(_, id, last):
-                if self._memory.conversations.get(id) is None:
+                if self.known_in_memory(id) is None:
                     self._found(topic, id, last - 1)
                 elif self.known(id) < last:
                     self._wait_for(id)
@@ -191,7 +197,9 @@ class Incoming:
     def _found(self, topic: str, id: int, before: int) -> None:
         """Read a conversation that is not in memory, whose entry *before* + 1 was received."""
         key = account_of(topic)
-        if key is None:
+        if self._memory.conversations.get(id) is not None:  # its summary
+            self.read(id, before)
+        elif key is None:
             self.read(id, 0)
         else:
             self._found_private(id, key, before)
@@ -235,9 +243,16 @@ class Incoming:
     def read(self, id: int, after: int | None = None) -> None:
         """Read the new entries of the conversation *id* from the store.
 
-        If it is not in memory, that is everything after *after*.
+        If it is not in memory, that is everything after *after*. Of a group of which only a summary
+        is in memory, the state is read, and by default no entries.
         """
-        self._behind.add(id, self.known(id) if after is None else after)
+        if after is None:
+            after = NEWEST if self.is_summary(id) else self.known(id)
+        self._behind.add(id, after)
+
+    def is_summary(self, id: int) -> bool:
+        """Return whether *id* is that of a group of which only a summary is in memory."""
+        return _is_summary(self._memory.conversations.get(id))
 
     def when_read(self, ids: Collection[int] | None = None) -> Deferred[None]:
         """As `Behind.when_read`."""
@@ -261,7 +276,14 @@ class Incoming:
                 and id not in self._accepted
                 and self._states.may_pass(conversation, each)
             ):
-                conversation.pass_over(heads[id])
+                if conversation.group.is_summary:
+                    self._states.renew_summary(conversation, each)
+                    del caught[id]
+                else:
+                    conversation.pass_over(heads[id])
+            elif self.is_summary(id):
+                self.read(id, self.known(id))
+                del caught[id]
             else:
                 self.read(id)
                 del caught[id]
@@ -288,6 +310,11 @@ class Incoming:
             conversation = self._states.add(id, caught)
             if conversation is None:
                 return
+            if isinstance(conversation, GroupConversation):
+                self._added(id)
+        elif isinstance(conversation, GroupConversation) and conversation.group.is_summary:
+            self._states.load(conversation, caught)
+            self._added(id)
         else:
             self._states.match(conversation, caught, self.known(id))
         entries, _ = self._new(id, caught.entries, [None] * len(caught.entries))
@@ -327,6 +354,10 @@ class Incoming:
             conversation = self._memory.conversations.get(id)
             if conversation is None or conversation.published >= self._accepted.get(id, 0):
                 self._accepted.pop(id, None)
+
+
+def _is_summary(conversation: Conversation | None) -> bool:
+    return isinstance(conversation, GroupConversation) and conversation.group.is_summary
 
 
 def _merged(

@@ -82,11 +82,11 @@ class Memory:
         for owner, conversation in server.mutes:
             account = self.accounts.get(owner)
             if account is not None:
-                account.muted.add(conversation)
+                account.muted |= {conversation}
         for owner, conversation in server.detached:
             account = self.accounts.get(owner)
             if account is not None:
-                account.detached.add(conversation)
+                account.detached |= {conversation}
         for owner, target, at in server.read_markers:
             account = self.accounts.get(owner)
             if account is not None:
@@ -106,10 +106,11 @@ class Memory:
             self.hooks.note(conversation)
             return
         group.restore(stored.state, stored.version)
-        conversation.version = stored.version
+        conversation.version = -1 if group.is_summary else stored.version
         self.hooks.note(conversation)
         if not group.closed:
-            self.conversations.add(conversation)
+            if not group.is_summary:
+                self.conversations.add(conversation)
             self.groups.add(conversation)
 
     def apply(
@@ -143,6 +144,13 @@ class Memory:
         self.hooks.note(conversation)
         return conversation
 
+    def summarize(self, conversation: GroupConversation) -> None:
+        """Forget all of a group but its summary, until it is read again."""
+        group = conversation.group
+        state = group.state.summary()
+        self.restore_group(conversation, StoredGroup(state, group.version, conversation.published))
+        self.conversations.emptied(conversation)
+
     def _change(self, conversation: GroupConversation, event: GroupEvent, at: int) -> None:
         conversation.group.apply(event, at)
         self.groups.note(conversation, event)
@@ -152,10 +160,13 @@ class Memory:
             self.hooks.note(conversation)
 
     def usable(self, conversation: GroupConversation) -> Group:
-        """Return the group of *conversation*. Raises `Refused` if it is closed, or stale."""
-        if conversation.stale:
-            raise not_saved()
+        """Return the group of *conversation*.
+
+        Raises `Refused` if it is closed or stale, or only its summary is in memory.
+        """
         group = conversation.group
+        if conversation.stale or group.is_summary:
+            raise not_saved()
         if group.closed:
             raise group_closed(group.name)
         return group

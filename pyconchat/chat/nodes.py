@@ -1,7 +1,7 @@
 """Nodes: what makes a chat one of several nodes on one database.
 
-Each node has all groups and accounts in memory, and learns from the bus and the store what the
-others change.
+Each node has the groups of its own people and all accounts in memory, and learns from the bus and
+the store what the others change.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pyconchat.chat.incoming import Incoming
 from pyconchat.chat.interfaces import IBus, IBusListener, INodeStore, IStore, IThreads
 from pyconchat.chat.journal import Journal
 from pyconchat.chat.leases import Leases
+from pyconchat.chat.loading import Loading
 from pyconchat.chat.memory import Memory
 from pyconchat.chat.online_elsewhere import PresenceNotice
 from pyconchat.chat.pending import PendingDecision
@@ -35,7 +36,7 @@ from pyconchat.chat.unheard import UnheardPrivate
 from pyconchat.domain.decisions import SERVER, owner_of
 from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.events import OperatorMade, OperatorRemoved
-from pyconchat.domain.names import Key, fold, group_name, group_number
+from pyconchat.domain.names import Key, fold
 from pyconchat.domain.stored import AccountState
 
 __all__ = ["BusOf", "Node", "Nodes"]
@@ -106,11 +107,13 @@ class Nodes:
             reconnected=self.compare,
             stored=self.tell_accounts,
             found_private=lambda *found: self._run(self.private.heard(*found)),
+            added=self.unneeded,
         )
         self.bus = self.incoming.bus
         self.following = Following(
             *(memory, self.bus, reactor.seconds, self.incoming.read),
             read_private=lambda key: self._run(self.private.read(key)),
+            unneeded=self.unneeded,
         )
         self.commits = FillingCommits(
             store, node.store, self.incoming.known_in_memory, self.incoming.version
@@ -122,6 +125,7 @@ class Nodes:
         self._dropped = 0  # blocks that the bus had dropped at the last `LossNotice`
         self._loss_told = float("-inf")  # seconds
         self._comparing: Comparing
+        self.loading: Loading
 
     def connect(
         self,
@@ -146,10 +150,14 @@ class Nodes:
             *(self._memory, self._node.store, journal, self.incoming, self.following),
             *(self._reactor, self.refresh, self.private.changed, self._each_second, self._run),
         )
+        self.loading = Loading(
+            *(self._memory, self.following, self.incoming, self._node.store),
+            *(journal, registry, self.refresh),
+        )
         self._memory.conversations.more_ids = self._ids.next
         registry.watch_local(self.following.account)
-        registry.catch_up = self.know_conversations
-        self.leases.know_conversations = self.know_conversations
+        registry.catch_up = self.loading.know_conversations
+        self.leases.know_conversations = self.loading.know_conversations
 
     def _begin(self) -> int:
         return self._node.store.begin(self._node.name, self._node.bus_name)
@@ -200,6 +208,7 @@ class Nodes:
 
     def _each_second(self) -> None:
         self.following.drop_idle()
+        self.loading.forget_unneeded()
         now = self._reactor.seconds()
         if (
             self.bus.up
@@ -222,40 +231,9 @@ class Nodes:
         await self._comparing.compare()
         await self.incoming.when_read()
 
-    async def know_conversations(self, key: Key) -> None:
-        """Read the new entries of the conversations of *key*. Raises `NotSaved`."""
-        known = [each.id for each in self._memory.groups.connected_with(key)]
-        account = self._memory.accounts.get(key)
-        if account is not None:  # a session may begin after an entry that is not known yet
-            known += [each.id for each in self._memory.conversations.of_party(account.party)]
-        heads = await self._journal.read_in_order(self._node.store.connected, key, known)
-        for id, head in heads.items():
-            if self.incoming.known(id) < head:
-                self.incoming.read(id, head - 1)
-        await self.incoming.when_read(heads)
-
-    async def find_group(self, name: str) -> None:
-        """Read the group *name*, if another node has just created it.
-
-        Raises `Refused` if that can be no name, or `NotSaved`.
-        """
-        if group_number(name) is None:
-            name = group_name(name)
-        found = await self._journal.read_in_order(self._node.store.named, name)
-        for id, head in found.items():
-            self.incoming.read(id, head - 1)
-        if found:
-            await self.incoming.when_read(found)
-
-    async def know_group(self, id: int) -> None:
-        """Read the state of the group *id*, unless it is followed. Raises `NotSaved`."""
-        if id in self.following:
-            return
-        heads = await self._journal.read_in_order(self._node.store.heads, [id])
-        if self.incoming.known(id) < heads.get(id, 0):
-            await self.incoming.refresh(heads)
-            await self.incoming.when_read([id])
-        self.following.hold(id)  # the session may ask again, or join
+    def unneeded(self, id: int) -> None:
+        """As `Loading.unneeded`."""
+        self.loading.unneeded(id)
 
     # Notices.
 
@@ -306,6 +284,10 @@ class Nodes:
                 await deferLater(self._reactor, pause)
             await elsewhere.read(elsewhere.nodes_of(key))
         state = await self._journal.read_in_order(self._node.store.account, key)
+        account = self._memory.accounts.get(key)
+        if state is None and account is not None and account.registered:  # what it leaves ends
+            await self.loading.know_conversations(key)
+            await self.loading.know_codes([account.name])
         self._take_over(key, state)
 
     async def refresh_for_login(self, key: Key) -> None:

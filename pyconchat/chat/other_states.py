@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from msgspec.structs import replace
+
 from pyconchat.chat.conversations import (
     Conversation,
     DirectConversation,
@@ -68,7 +70,8 @@ class OtherStates:
     def may_pass(self, conversation: GroupConversation, caught: Caught) -> bool:
         """Return whether the new entries of a group need not be published.
 
-        They concern nobody who is online here, and do not change the shared files.
+        They concern nobody who is online here, and do not change the shared files. Files of a
+        summary are not known here.
         """
         if conversation.sessions:
             return False
@@ -81,8 +84,11 @@ class OtherStates:
         return (
             not state.closed
             and not any(sessions(fold(each.name)) for each in people)
-            and {file.id for file in state.files}
-            == {file.id for file in conversation.group.files.values()}
+            and (
+                conversation.group.is_summary
+                or {file.id for file in state.files}
+                == {file.id for file in conversation.group.files.values()}
+            )
         )
 
     def add(self, id: int, caught: Caught) -> Conversation | None:
@@ -97,6 +103,23 @@ class OtherStates:
         if not any(map(self.is_here, caught.parties)):
             return None  # they find it in the store when they log in
         return self._memory.conversations.add_private(caught.parties, id, known)
+
+    def load(self, conversation: GroupConversation, caught: Caught) -> None:
+        """Set a group, of which a summary is in memory, to the *caught* state.
+
+        The entries before the caught ones are passed over: nobody here was to receive them.
+        """
+        known = caught.entries[0].seq - 1 if caught.entries else caught.head
+        conversation.pass_over(known)
+        if caught.group is not None:
+            self._memory.restore_group(conversation, caught.group)
+
+    def renew_summary(self, conversation: GroupConversation, caught: Caught) -> None:
+        """Set the summary of a group that concerns nobody here to that of the *caught* state."""
+        conversation.pass_over(caught.head)
+        if caught.group is not None:
+            summary = replace(caught.group, state=caught.group.state.summary())
+            self._memory.restore_group(conversation, summary)
 
     def note_correspondents(
         self, conversation: DirectConversation, entries: Sequence[Entry]

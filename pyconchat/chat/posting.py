@@ -112,7 +112,10 @@ class Posting:
 
         If another node has changed the group, *rule* decides again, at most *tries* times.
         """
-        now, group = self._now(), self._memory.usable(conversation)
+        now = self._now()
+        if conversation.group.is_summary:  # no account that is online here is a member
+            rule(conversation.group, now)
+        group = self._memory.usable(conversation)
         event = rule(group, now)
         retry = version = None
         if self._several:

@@ -135,6 +135,12 @@ class Call:
         here = self.in_group()
         return here is not None and self.account.key in here.group.members
 
+    async def find(self, name: str) -> GroupConversation:
+        """Return the group of that name or number, as it is now. Raises `Refused` or `NotSaved`."""
+        conversation = self.services.groups.find(self.actor, name)
+        await self.chat.states.know(conversation)
+        return conversation
+
     def usable(self) -> Group:
         """Return the current group, also for operators who are not members. Raises `Refused`."""
         return self.services.memory.usable(self.here())

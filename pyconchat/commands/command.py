@@ -75,7 +75,7 @@ class Command:
         if self.args.group:
             rest = self.args.take_group(call, rest, needed=self.only_here)
         if isinstance(call.current, GroupConversation):
-            await call.chat.know(call.current)
+            await call.chat.states.know(call.current)
         in_private = self.in_private and isinstance(call.current, Private)
         if self.in_any_place and rest.strip():
             pass  # the action checks the right

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.commands.arguments import PolicyChoice
 from pyconchat.commands.call import Call
@@ -71,7 +73,7 @@ async def _valid(password: str) -> str:
 
 async def delete(call: Call, name: str) -> None:
     """Delete a group, after its name is typed again."""
-    conversation = call.services.groups.find(call.actor, name)
+    conversation = await call.find(name)
     group = call.services.memory.usable(conversation)
     group.require_right(call.actor, "delete the group")  # before anything is asked
     typed = await call.ask(f"This ends {group.name} for everybody. Type its name to delete it: ")
@@ -120,7 +122,13 @@ async def list_groups(call: Call, listing: Listing | None) -> Reply:
     found = page(
         stored, listing, lambda each: each.group.name, lambda each: _line(call, each), "/groups"
     )
-    return Groups(found.items, found.more, found.next, listing.part)
+    conversations = [call.services.groups.get(each.name) for each in found.items]
+    online = await call.chat.states.count_online(filter(None, conversations))
+    items = [
+        each if at is None or at.id not in online else replace(each, online=online[at.id])
+        for each, at in zip(found.items, conversations, strict=True)
+    ]
+    return Groups(items, found.more, found.next, listing.part)
 
 
 def _line(call: Call, conversation: GroupConversation) -> GroupLine:
@@ -130,7 +138,7 @@ def _line(call: Call, conversation: GroupConversation) -> GroupLine:
         number=group.number,
         name=group.name,
         policy=group.policy,
-        members=len(group.members),
+        members=group.member_count,
         online=online_members(call, conversation),
         unread=call.session.subscriptions.unread(conversation) if member else None,
         mentions=call.session.subscriptions.mentions(conversation) if member else None,

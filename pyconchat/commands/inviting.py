@@ -113,6 +113,7 @@ async def _invite(call: Call, name: Name) -> Reply | None:
         group.require_right(call.actor, "invite")  # first: hides which names exist
         return group.invite(call.actor, call.services.accounts.find(name).actor, call.chat.now())
 
+    await call.chat.states.know_people([name])
     await call.decide(call.here(), rule)
     return outside(call, f"{name} is invited to {{group}}.")
 

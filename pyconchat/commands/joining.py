@@ -38,7 +38,7 @@ async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:
     groups = call.services.groups
     # A taken name cannot be hidden, since creating the group again would fail; its number can.
     by_number = group_number(name) is not None
-    await call.chat.know_group(name)
+    await call.chat.states.know_group(name)
     conversation = groups.known_to(call.actor, name) if by_number else groups.get(name)
     if conversation is None:
         await _create_by_joining(call, name, rest)
@@ -127,7 +127,7 @@ async def _create_by_joining(call: Call, raw: str, rest: SafeText | None) -> Non
 
 async def enter_lobby(call: Call, name: str) -> None:
     """Enter the open group that everyone enters at login. Raises `Refused`."""
-    await call.chat.know_group(name)
+    await call.chat.states.know_group(name)
     conversation = call.services.groups.get(name)
     if conversation is None:
         conversation = await call.chat.create(call.session, name, Policy.OPEN, lobby=True)
@@ -175,7 +175,7 @@ async def leave(call: Call, name: str | None) -> Reply | None:
     Asks first if joining again would need an approval or an invitation.
     """
     if name is not None:
-        conversation = call.services.groups.find(call.actor, name)
+        conversation = await call.find(name)
     elif isinstance(call.current, Private):
         return await desk(call)
     else:

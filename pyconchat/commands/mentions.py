@@ -95,7 +95,7 @@ def _own(call: Call) -> dict[int, GroupConversation]:
 
 async def mute(call: Call, name: str, on: bool | None) -> Reply:
     """Mute a group of the caller, or unmute it."""
-    conversation = call.services.groups.find(call.actor, name)
+    conversation = await call.find(name)
     group = call.services.memory.usable(conversation)
     group.require_member(call.actor)
     muted = on is not False

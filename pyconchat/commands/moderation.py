@@ -81,6 +81,8 @@ async def approve(call: Call, names: list[Name]) -> Reply | None:
                 raise nobody_asks(group)
         return group.approve(call.actor, names)
 
+    group = call.usable()
+    await call.chat.states.know_people(group.requests[key].name for key in list(group.requests))
     await call.decide(call.here(), rule)
     return outside(call, f"Approved in {{group}}: {', '.join(names)}.")
 

@@ -96,6 +96,7 @@ class HookPosts:
         post = read(delivery, failing, services.config.limits.line_bytes)
         if not post.text:
             return HookAnswer(200, "ignored")
+        await services.chat.states.know(found.conversation)
         await services.chat.posting.post_by_hook(digest, post.text, key_of(delivery.headers))
         if post.run is not None:  # now: the sender repeats posts that were not stored
             self._note(found.hook, post.run)

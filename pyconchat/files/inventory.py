@@ -50,7 +50,8 @@ class Inventory:
     ) -> None:
         """Load the files of all groups, of *closed* ones, and of private talk (*direct*)."""
         for conversation in self._chat.groups:
-            self._known[conversation.id] = dict(conversation.group.files)
+            if not conversation.group.is_summary:
+                self._known[conversation.id] = dict(conversation.group.files)
         for id, kept in closed.items():
             self._known[id] = {file.number: file for file in kept}
         self.private.load(direct)
@@ -95,11 +96,15 @@ class Inventory:
         self._changed(before, self.private.of(id))
 
     def _follow(self, conversation: Conversation, begins: bool) -> None:
-        """Load the files of a group that other nodes have created or changed."""
-        if begins and isinstance(conversation, GroupConversation):
+        """Load the files of a group that was read from the store; forget those of a summary."""
+        if not isinstance(conversation, GroupConversation):
+            return
+        if begins:
             before, files = self._known.get(conversation.id, {}), dict(conversation.group.files)
             self._known[conversation.id] = files
             self._changed(before, files)
+        elif conversation.group.is_summary:
+            self._changed(self._known.pop(conversation.id, {}), {})
 
     def _changed(self, before: Mapping[int, SharedFile], now: Mapping[int, SharedFile]) -> None:
         """Count the new files. The node that removed files has deleted their bytes."""

@@ -219,7 +219,7 @@ class FileSharing:
         nodes = self._chat.nodes
         assert nodes is not None, "only nodes share tickets"
         # Another node may have removed them from a group.
-        await nodes.know_conversations(account.key)
+        await nodes.loading.know_conversations(account.key)
         place: FilePlace
         if record.place.startswith("@"):
             partner = await self._account(record.place[1:])
@@ -228,7 +228,7 @@ class FileSharing:
             id = int(record.place)
             if self._chat.conversations.get(id) is None:
                 await nodes.learn()  # another node has just created it
-            await nodes.know_group(id)
+            await nodes.loading.know_group(id)
             conversation = self._chat.conversations.get(id)
             if not isinstance(conversation, GroupConversation):
                 raise invalid_ticket()

@@ -220,7 +220,7 @@ class ChatService(MultiService):
             self._store.prepare()
             if self.chat.nodes is not None:
                 self._take_lease(self.chat.nodes)
-            loaded = self._store.load()
+            loaded = self._store.load(summaries=self.chat.nodes is not None)
         except (BadStore, NotSaved) as problem:
             stop(problem)
         self._threads.start()

@@ -9,13 +9,20 @@ from sqlalchemy import ColumnElement, Connection, TextClause, or_, select, text,
 
 from pyconchat.domain.decisions import SERVER
 from pyconchat.domain.events import Entry
-from pyconchat.domain.names import Key, fold, group_number
+from pyconchat.domain.names import Key, Name, fold, group_number
 from pyconchat.domain.stored import Caught, ChangedHead
 from pyconchat.store import schema
 from pyconchat.store.rows import parts
 from pyconchat.store.state import read_groups
 
-__all__ = ["catch_up", "read_changes", "read_connected", "read_heads", "read_named"]
+__all__ = [
+    "catch_up",
+    "read_changes",
+    "read_connected",
+    "read_heads",
+    "read_named",
+    "read_with_codes",
+]
 
 _conversations = schema.conversations.c
 # A removed group leaves only its row, with the head 0.
@@ -85,6 +92,14 @@ def read_named(connection: Connection, name: str) -> dict[int, int]:
     groups, number = schema.groups.c, group_number(name)
     named = groups.key == fold(name) if number is None else groups.number == number
     found = select(groups.conversation).where(named, groups.closed.is_(False))
+    return _heads(connection, _conversations.id.in_(found))
+
+
+def read_with_codes(connection: Connection, makers: Collection[Name]) -> dict[int, int]:
+    """Return the heads of the open groups with invite codes of *makers*."""
+    codes, groups = schema.invite_codes.c, schema.groups.c
+    made = select(codes.conversation).where(codes.by.in_(makers))
+    found = select(groups.conversation).where(groups.conversation.in_(made), ~groups.closed)
     return _heads(connection, _conversations.id.in_(found))
 
 

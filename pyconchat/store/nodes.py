@@ -195,6 +195,10 @@ class NodeStore:
             counts = {row.id: row.online_count for row in connection.execute(living)}
             return Online(counts, self._online.read(connection, _online.node.in_(counts)))
 
+    def count_online(self, ids: Collection[int]) -> dict[int, int]:
+        with self._writer.reading(READ_SECONDS) as connection:
+            return self._online.count(connection, ids)
+
     def ids(self, count: int) -> int:
         conversations = schema.conversations.c
         with self._writer.transaction() as connection:
@@ -220,6 +224,10 @@ class NodeStore:
     def named(self, name: str) -> dict[int, int]:
         with self._writer.lookup() as connection:
             return catching_up.read_named(connection, name)
+
+    def with_codes(self, makers: Collection[Name]) -> dict[int, int]:
+        with self._writer.lookup() as connection:
+            return catching_up.read_with_codes(connection, makers)
 
     def catch_up(
         self, published: Mapping[int, int], most: int, versions: Mapping[int, int] | None = None

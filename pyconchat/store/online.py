@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import ColumnElement, Connection, Dialect, delete, select, text
+from sqlalchemy import ColumnElement, Connection, Dialect, delete, func, select, text
 
 from pyconchat.domain.names import Key, Name
 from pyconchat.domain.stored import OnlineRecord
 from pyconchat.store import schema
 from pyconchat.store.prepared import Prepared
+from pyconchat.store.rows import parts
 
 __all__ = ["OnlineRows"]
 
@@ -80,6 +81,18 @@ class OnlineRows:
     def remove(self, connection: Connection, nodes: Collection[int]) -> None:
         """Delete the rows of *nodes*."""
         connection.execute(delete(schema.online).where(_online.node.in_(nodes)))
+
+    def count(self, connection: Connection, groups: Collection[int]) -> dict[int, int]:
+        """Return how many members of *groups* are online at any node, if any are."""
+        members, counts = schema.members.c, dict[int, int]()
+        count = func.count(_online.key.distinct())
+        query = select(members.conversation, count).join(schema.online, _online.key == members.key)
+        for some in parts(groups):
+            rows = connection.execute(
+                query.where(members.conversation.in_(some)).group_by(members.conversation)
+            )
+            counts |= {row[0]: row[1] for row in rows}
+        return counts
 
     def read(self, connection: Connection, chosen: ColumnElement[bool]) -> list[OnlineRecord]:
         """Return the users online at the nodes for which the condition *chosen* is true."""

@@ -241,9 +241,9 @@ class SqlStore:
         with transaction(self._reading) as connection:
             return state.read_closed(connection)
 
-    def load(self) -> Loaded:
+    def load(self, summaries: bool = False) -> Loaded:
         with snapshot(self._reading) as connection:
-            return state.load(connection)
+            return state.load(connection, summaries)
 
     def entries(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -55,12 +55,12 @@ _CLOSED = schema.groups.c.closed.is_(True)
 _WITH_IDS = schema.groups.c.conversation.in_(bindparam("ids", expanding=True))
 
 
-def load(connection: Connection) -> Loaded:
-    """Read all that a server keeps in memory."""
+def load(connection: Connection, summaries: bool = False) -> Loaded:
+    """Read all that a server keeps in memory; of the groups, only *summaries* if that is true."""
     conversations = schema.conversations.c
     server = conversations.id == SERVER
     return Loaded(
-        groups=_read_groups(connection, _OPEN),
+        groups=(_read_summaries if summaries else _read_groups)(connection, _OPEN),
         closed_files=_closed_files(connection),
         direct_files=_direct_files(connection),
         server=read_server(connection),
@@ -118,10 +118,34 @@ def _read_groups(
         found[row.conversation].state.pins.append(Pin(row.seq, Name(row.by)))
     for row in _rows(connection, schema.invite_codes, "number", chosen, values):
         found[row.conversation].state.codes.append(_invite_code(row))
+    _read_hooks(connection, found, chosen, values)
+    return found
+
+
+def _read_summaries(connection: Connection, chosen: ColumnElement[bool]) -> dict[int, StoredGroup]:
+    """Read the summaries of the groups that the condition *chosen* is true for."""
+    found = _groups(connection, chosen, {})
+    members = schema.members.c.conversation
+    counts = select(members, func.count()).join(
+        schema.groups, schema.groups.c.conversation == members
+    )
+    for group in found.values():
+        group.state.member_count = 0
+    for id, count in connection.execute(counts.where(chosen).group_by(members)):
+        found[id].state.member_count = count
+    _read_hooks(connection, found, chosen, {})
+    return found
+
+
+def _read_hooks(
+    connection: Connection,
+    found: Mapping[int, StoredGroup],
+    chosen: ColumnElement[bool],
+    values: dict[str, Any],
+) -> None:
     for row in _rows(connection, schema.hooks, "since", chosen, values):
         hook = Hook(Name(row.name), row.digest, Name(row.by), row.at)
         found[row.conversation].state.hooks.append(hook)
-    return found
 
 
 def read_server(connection: Connection) -> ServerState:

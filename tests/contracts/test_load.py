@@ -52,6 +52,34 @@ def test_an_empty_database(store: SqlStore) -> None:
 # Groups.
 
 
+def test_summaries(store: SqlStore) -> None:
+    """They are those of the whole states, without lists of people and files."""
+    register(store, ALICE, BOB)
+    tea, empty, closed = (create(store, id) for id in (2, 3, 4))
+    store_events(store, tea, tea.join(BOB, AT))
+    stories: list[list[GroupEvent]] = [
+        tea.change_topic(ALICE, SafeText("cups")),
+        tea.make_moderator(ALICE, BOB.name),
+        tea.ban(ALICE, CAROL.name, AT),
+        tea.add_hook(ALICE, Name("ci"), "5a"),
+        tea.share(BOB, SafeText("notes"), 7, "5a", "0" * 32, AT),
+        tea.make_code(ALICE, "5a", 1, AT, AT + 1000),
+    ]
+    for events in stories:
+        store_events(store, tea, events)
+    store_events(store, closed, closed.close(ALICE))
+    whole, loaded = store.load(), store.load(summaries=True)
+    assert loaded.groups == {
+        id: msgspec.structs.replace(each, state=each.state.summary())
+        for id, each in whole.groups.items()
+    }
+    assert loaded.groups.keys() == {2, 3}
+    assert loaded.groups[2].state.member_count == 2
+    assert loaded.groups[2].state.hooks == whole.groups[2].state.hooks != []
+    assert msgspec.structs.replace(loaded, groups={}) == msgspec.structs.replace(whole, groups={})
+    assert empty.state.member_count is None
+
+
 def test_all_of_a_group_is_stored(store: SqlStore) -> None:
     """Names keep their spelling; times, notes and guests are stored."""
     group = create(store, 2, "Tea", policy=Policy.APPROVAL, number=9)

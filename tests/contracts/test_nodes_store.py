@@ -376,6 +376,36 @@ def test_the_groups_of_a_person(one: SqlStore, two: SqlStore) -> None:
     assert two.nodes.connected(fold(ALICE.name), []).keys() == {2, 3, 5, 6}
 
 
+def test_groups_with_invite_codes_of_a_person(one: SqlStore, two: SqlStore) -> None:
+    """Open ones in which a code of one of the named people has not ended."""
+    register(one, ALICE, BOB)
+    tea, chess, closed, ended = (create(one, id) for id in (2, 3, 4, 5))
+    create(one, 6)
+    for group in (tea, chess, closed, ended):
+        store_events(one, group, group.make_code(ALICE, f"{group.id}", 1, AT, AT + 1000))
+    store_events(one, closed, closed.close(ALICE))
+    store_events(one, ended, ended.end_code(ALICE, 1, AT))
+    assert two.nodes.with_codes([ALICE.name, BOB.name]) == two.nodes.heads([2, 3])
+    assert two.nodes.with_codes([BOB.name]) == two.nodes.with_codes([]) == {}
+
+
+def test_members_online(one: SqlStore, two: SqlStore) -> None:
+    """Each is counted once, at whichever nodes they are."""
+    register(one, ALICE, BOB)
+    tea = create(one, 2)
+    store_events(one, tea, tea.join(BOB, AT))
+    create(one, 3)
+    create(one, 4)
+    for store in (one, two):
+        store.nodes.set_online([here(ALICE.name)])
+    assert one.nodes.count_online([2, 3, 99]) == {2: 1, 3: 1}
+    two.nodes.set_online([here(BOB.name), here(CAROL.name)])
+    assert one.nodes.count_online([2]) == {2: 2}
+    for store in (one, two):
+        store.nodes.set_online([here(ALICE.name, 0)])
+    assert one.nodes.count_online([2, 3]) == {2: 1}
+
+
 def test_a_group_by_its_name(one: SqlStore, two: SqlStore) -> None:
     """In any case of letters, or by its number, while it is open."""
     create(one, 2)

@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
 from pyconchat.chat.chat import Chat
+from pyconchat.chat.conversations import GroupConversation
 from pyconchat.commands import TABLE
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import GroupEvent, Policy
@@ -380,7 +381,12 @@ class Town:
 
     def decide(self, name: str, rule: Callable[[Group], list[GroupEvent]]) -> None:
         """Have a group decide by *rule*, and store it in the next commit."""
-        maybeDeferred(self.chat.decide, find_group(self.chat, name), rule)
+
+        async def decide(conversation: GroupConversation) -> None:
+            await self.chat.states.know(conversation)
+            await self.chat.decide(conversation, rule)
+
+        Deferred.fromCoroutine(decide(find_group(self.chat, name)))
 
     def undo_server_events(self) -> None:
         """Lift server bans, ban max again, and take operator rights back."""

@@ -80,6 +80,9 @@ class INodeStore(Interface):
     def online(nodes: Collection[int] | None = None) -> Online:
         """Return who is online at *nodes*, as far as they live; None: at all other nodes."""
 
+    def count_online(ids: Collection[int]) -> dict[int, int]:
+        """Return how many members of the groups *ids* are online at any node, if any are."""
+
     def ids(count: int) -> int:
         """Return the first of *count* new ids of conversations, which no other node gets."""
 
@@ -102,6 +105,9 @@ class INodeStore(Interface):
 
     def named(name: str) -> dict[int, int]:
         """Return the head of the open group with that name or number; empty if there is none."""
+
+    def with_codes(makers: Collection[Name]) -> dict[int, int]:
+        """Return the heads of the open groups with invite codes that one of *makers* has made."""
 
     def catch_up(
         published: Mapping[int, int], most: int, versions: Mapping[int, int] | None = None

@@ -95,8 +95,11 @@ class IStore(ICommits):
         Returns whether there are more. Raises `NotSaved`.
         """
 
-    def load() -> Loaded:
-        """Read what a server keeps in memory. Takes time with groups and accounts, not entries."""
+    def load(summaries: bool = False) -> Loaded:
+        """Read what a server keeps in memory. Takes time with groups and accounts, not entries.
+
+        One of several nodes needs only *summaries* of the groups (see `GroupState`).
+        """
 
     def state(ids: Iterable[int]) -> tuple[dict[int, StoredGroup], ServerState | None]:
         """Read the conversations *ids* again: groups, and the server's state.

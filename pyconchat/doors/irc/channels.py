@@ -51,7 +51,7 @@ async def _join(client: Client, channel: str, key: str) -> None:
     name = _named(channel)
     services, actor = client.services, client.actor
     by_number = group_number(name) is not None
-    await services.chat.know_group(name)
+    await services.chat.states.know_group(name)
     conversation = services.groups.known_to(actor, name) if by_number else services.groups.get(name)
     if conversation is None:
         if by_number:
@@ -209,7 +209,7 @@ def _list_line(
     if not (listed and wanted(group)):
         return ""
     seen = topic_seen(group, client.account.ignores)
-    words = (f"#{group.name}", str(len(group.members)), seen)
+    words = (f"#{group.name}", str(group.member_count), seen)
     return line(client.server, "322", client.display, *words)
 
 
@@ -236,7 +236,7 @@ class _Bound:
         self._above = above
 
     def __call__(self, group: Group) -> bool:
-        members = len(group.members)
+        members = group.member_count
         return members > self._count if self._above else members < self._count
 
 

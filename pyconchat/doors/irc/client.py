@@ -37,6 +37,9 @@ __all__ = ["Client", "IrcPeer"]
 
 T = TypeVar("T")
 
+MAX_READ = 4
+"""Maximum groups that are read from the store for one line."""
+
 
 _OF_EVENTS = (
     *("account-notify", "account-tag", "away-notify", "draft/message-redaction"),
@@ -225,6 +228,15 @@ class Client:
         """Return a use of a command of the other doors, in *place*; *answer* gets its replies."""
         return Call(self.services, self.login, place, answer or _ignore)
 
+    async def know_groups(self, message: Message) -> None:
+        """Read the groups that *message* names, if only summaries are in memory.
+
+        They are not the client's own ones. Raises `NotSaved`.
+        """
+        words = ",".join(message.params[:2]).split(",")[:MAX_READ]
+        named = (self.services.groups.known_to(self.actor, each[1:]) for each in words if each)
+        await self.services.chat.states.know_all(each for each in named if each is not None)
+
     def group(self, name: str) -> GroupConversation:
         """Return the group that a channel's *name* stands for. Raises `Refused`."""
         if not name.startswith("#"):
@@ -234,11 +246,13 @@ class Client:
     def group_joined(self, name: str) -> GroupConversation:
         """As `group`; also raises `Refused` if the client is not in it."""
         conversation = self.group(name)
-        group = self.services.memory.usable(conversation)
         if not self.shows(conversation):
             raise Refused(
-                Code.NOT_MEMBER, "You are not in {group}: join it first.", group=group.name
+                Code.NOT_MEMBER,
+                "You are not in {group}: join it first.",
+                group=conversation.group.name,
             )
+        self.services.memory.usable(conversation)
         return conversation
 
     def shows(self, conversation: GroupConversation) -> bool:

@@ -197,6 +197,7 @@ class Commands:
             if self._complete(message, _TABLE[command].least):
                 client.login.note_activity()
                 client.login.require_welcome()
+                await client.know_groups(message)
                 await _TABLE[command].action(client, message)
         elif command not in _OTHERS and is_table_command(command):
             await serve(client, f"{command.lower()} {' '.join(message.params)}")
