@@ -133,7 +133,7 @@ class Door(DelayedLines):
         """Note that the peer has sent something."""
         self._last_input = self._context.now()
         self._pinged = False
-        self.rests_until = 0.0
+        self.wake()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Release everything that the connection has, whatever fails on the way."""
@@ -155,18 +155,19 @@ class Door(DelayedLines):
 
     def write(self, block: bytes) -> None:
         """Send *block*, or queue it."""
-        self.rests_until = 0.0
+        self.wake()
         self._output.write(block)
 
     def wake(self) -> None:
-        self.rests_until = 0.0
+        if self.rests_until:
+            self._context.open_doors.wake(self)
 
     def direct_send(self, leave: Callable[[], None]) -> Send | None:
         """As `IPeer` has it; a door that has to put blocks in order returns None."""
         return None
 
     def write_rest(self, block: bytes, sent: int) -> None:
-        self.rests_until = 0.0
+        self.wake()
         self._output.write_rest(block, sent)
 
     def send(self, reply: Reply) -> None:
@@ -266,7 +267,7 @@ class Door(DelayedLines):
         received: list[MoveCursor] = self.session.subscriptions.receipts()
         if self.may_rest():
             left = [each - silence for each in (ping, limit) if each > silence]
-            self.rests_until = now + min([MAX_REST, *left])
+            self._context.open_doors.rest(self, now + min([MAX_REST, *left]))
             self._rested = True
         return received
 

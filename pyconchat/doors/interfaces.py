@@ -25,13 +25,14 @@ class IDoor(IProtocol, IHalfCloseableProtocol):
     login_seconds = Attribute("Seconds that remain for the login when the door opens; 0: no limit.")
     opened_by_input = Attribute("Whether input had arrived, and follows, when the door opened.")
     unsent = Attribute("Bytes that the peer's kernel has not taken.")
-    rests_until = Attribute("The time before which `check` has nothing to do; 0: there may be.")
+    rests_until = Attribute("The time until which it rests; 0: it is awake. Set by `OpenDoors`.")
 
     def check(now: float) -> list[MoveCursor]:
         """Abort a silent or stuck connection; return the cursors that have moved.
 
-        Called about once a second, but not before `rests_until`. *now* is in seconds of the
-        reactor's clock.
+        Called about once a second while the door is awake. *now* is in seconds of the reactor's
+        clock. A door that has nothing to do until a later time calls `OpenDoors.rest`, and
+        `OpenDoors.wake` when something happens earlier.
         """
 
     def shut_down() -> None:

@@ -116,7 +116,7 @@ class IrcDoor(TranslatingDoor):
 
     def write_now(self, block: bytes) -> None:
         """Write *block*, which the client's `Output` has put in order."""
-        self.rests_until = 0.0
+        self.wake()
         self._written += len(block)
         self._output.write(block)
 

@@ -214,7 +214,7 @@ class LineDoor(Door):
             super().inputEnded()
 
     def write(self, block: bytes) -> None:
-        self.rests_until = 0.0
+        self.wake()
         self._prompt.write(block)
 
     def direct_send(self, leave: Callable[[], None]) -> Send | None:

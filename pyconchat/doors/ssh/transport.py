@@ -137,7 +137,7 @@ class SshTransport(CountedPackets):
     def pauseProducing(self) -> None:
         """Write only the necessary answers: the TCP transport is full."""
         self.full = True
-        self.rests_until = 0.0
+        self.context.open_doors.wake(self)
         self._full_since = self.context.now()
         self._update_reading()
         self.update_sending()
@@ -226,7 +226,7 @@ class SshTransport(CountedPackets):
                 self.service.ping()
             if not self.full:
                 left = [each - silence for each in (ping, limit) if each > silence]
-                self.rests_until = now + min([MAX_REST, *left])
+                self.context.open_doors.rest(self, now + min([MAX_REST, *left]))
         self.rekey_if_due()
         return []
 

@@ -84,7 +84,7 @@ class IrcSocketDoor(SocketDoor, IrcDoor):
         self.begin_frames(counted, binary=True)
 
     def write_now(self, block: bytes) -> None:
-        self.rests_until = 0.0
+        self.wake()
         self._written += len(block)
         lines = (each.rstrip(b"\r") for each in block.split(b"\n"))
         self._output.write(b"".join(frame(each, self._opcode) for each in lines if each))
