@@ -83,7 +83,7 @@ class Reading:
     async def mentions(self, account: Account) -> list[EntryPlace]:
         """Return where *account* was mentioned, the newest first. Raises `NotSaved`."""
         if not account.registered:
-            return list(account.mentions or ())[::-1]
+            return account.mentions[::-1]
         return await self._journal.read_in_order(self._store.mentions, account.key)
 
     async def numbered(self, session: ISession, places: Sequence[EntryPlace]) -> list[Entry]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hmac
 import secrets
 import weakref
-from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import assert_never
@@ -67,8 +66,7 @@ class Account:
     targets of its IRC clients (by folded name), in milliseconds since the epoch.
     While the account is online, *shown* has the newest entry of each conversation that one of its
     devices has displayed, and *named* the numbers of later entries that mention it, by
-    conversation; *mentions* has all mentions of a guest, as pairs of conversation and number; it is
-    None for others.
+    conversation; *mentions* has all mentions of a guest, as pairs of conversation and number.
     """
 
     # Weakly referenced by the rate limits of accounts.
@@ -117,10 +115,7 @@ class Account:
         self.read_markers: dict[str, int] = {}
         self.shown: dict[int, int] = {}
         self.named: dict[int, list[int]] = {}
-        # A deque takes 760 bytes; there are many accounts, and few guests.
-        self.mentions: deque[tuple[int, int]] | None = (
-            None if registered else deque(maxlen=MAX_GUEST_MENTIONS)
-        )
+        self.mentions: list[tuple[int, int]] = []
         self.actor = Actor(name, not registered, operator, since)
         # The next guest with this name must not get this guest's private conversations.
         self.party = self.key if registered else f"{self.key}~{secrets.token_hex(8)}"
@@ -161,8 +156,9 @@ class Account:
         unread = self.named.setdefault(conversation, [])
         unread.append(seq)
         del unread[:-MAX_NAMED]
-        if self.mentions is not None:
+        if not self.registered:
             self.mentions.append((conversation, seq))
+            del self.mentions[:-MAX_GUEST_MENTIONS]
 
     def show(self, conversation: int, seq: int) -> bool:
         """Record that *conversation* was displayed up to *seq*; return whether that is new."""
@@ -192,7 +188,6 @@ class Account:
         since = self.actor.since if self.registered else at
         self.password_hash = password_hash
         self.party = self.key
-        self.mentions = None  # they are stored
         self.actor = Actor(self.name, False, self.actor.operator, since)
 
 

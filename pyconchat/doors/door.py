@@ -55,6 +55,23 @@ _MISBEHAVED = frozenset({EndWhy.LATE, EndWhy.BAD_JSON, EndWhy.WRONG_PASSWORD})
 class Door(DelayedLines):
     """One connection, in the style of *renderer*; a line has at most *limit* bytes."""
 
+    __slots__ = (
+        "_connection",
+        "_counted",
+        "_deadline",
+        "_last_input",
+        "_last_progress",
+        "_output",
+        "_pinged",
+        "_rested",
+        "_writable",
+        "address",
+        "login_seconds",
+        "network",
+        "renderer",
+        "session",
+    )
+
     hides = False
 
     rests_until = 0.0

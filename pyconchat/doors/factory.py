@@ -74,6 +74,7 @@ class ChatFactory(Factory):
             status_lines=StatusLines(services),
         )
         self._max_connections = max_connections
+        self._line = DoorKind(_anything, LineDoor)
         self._kinds = [
             DoorKind(recognizes_json, JsonDoor),
             DoorKind(recognizes_http, HttpRefusal, logs_in=False),
@@ -87,7 +88,7 @@ class ChatFactory(Factory):
         statistics.gauge("unsent", lambda: self.open_doors.unsent)
 
     def buildProtocol(self, addr: IAddress | None) -> ProtocolDetector | None:
-        return self.build(addr, self._kinds, DoorKind(_anything, LineDoor))
+        return self.build(addr, self._kinds, self._line)
 
     def build(
         self, addr: IAddress | None, kinds: Sequence[DoorKind], otherwise: DoorKind

@@ -55,7 +55,7 @@ class OutputBuffer:
         self._max_bytes = max_bytes
         self._overflow = overflow
         self._drained = drained
-        self._queue: deque[memoryview] = deque()
+        self._queue: deque[memoryview] | None = None  # an empty one would take 760 bytes
         self.queued = 0
         self._life = _OPEN
         self._busy = False  # the transport has bytes that it has not sent
@@ -116,6 +116,8 @@ class OutputBuffer:
 
     def _enqueue(self, rest: memoryview) -> None:
         self.end_direct()
+        if self._queue is None:
+            self._queue = deque()
         self._queue.append(rest)
         self.queued += len(rest)
         if 0 < self._max_bytes < self.queued:
@@ -130,9 +132,9 @@ class OutputBuffer:
         if self._send is None:
             self._busy = False
             while self._queue and not self._busy:
-                self._transport.write(self._next())
+                self._transport.write(self._next(self._queue))
         elif self._queue:
-            self._transport.write(self._next())
+            self._transport.write(self._next(self._queue))
             return
         elif self._busy:
             self._busy = False
@@ -149,7 +151,7 @@ class OutputBuffer:
         """Discard the queue: the connection is lost."""
         self._life = Lifecycle.GONE
         self.end_direct()
-        self._queue.clear()
+        self._queue = None
         self.queued = 0
 
     @property
@@ -195,19 +197,21 @@ class OutputBuffer:
         # Break the reference cycle here: the cyclic GC runs rarely.
         self._overflow = self._drained = _nothing
 
-    def _next(self) -> bytes:
+    def _next(self, queue: deque[memoryview]) -> bytes:
         pieces: list[memoryview] = []
         size = 0
-        while self._queue and size < MAX_PIECE:
-            piece = self._queue.popleft()
+        while queue and size < MAX_PIECE:
+            piece = queue.popleft()
             if size + len(piece) > MAX_PIECE and pieces:
-                self._queue.appendleft(piece)
+                queue.appendleft(piece)
                 break
             if len(piece) > MAX_PIECE:
-                self._queue.appendleft(piece[MAX_PIECE:])
+                queue.appendleft(piece[MAX_PIECE:])
                 piece = piece[:MAX_PIECE]
             pieces.append(piece)
             size += len(piece)
+        if not queue:
+            self._queue = None
         self.queued -= size
         self._moved = True
         return b"".join(pieces)

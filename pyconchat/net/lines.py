@@ -6,7 +6,6 @@ differs from `twisted.protocols.basic.LineReceiver`, which copies its whole buff
 
 from __future__ import annotations
 
-from collections import deque
 from typing import cast
 
 from twisted.internet.interfaces import (
@@ -63,7 +62,8 @@ class BoundedLineReceiver(LineReceiver):
     _next_turn: IDelayedCall | None = None
 
     def __init__(self) -> None:
-        self._lines: deque[bytes | None] = deque()  # None: a line that was too long
+        # They are few, and an empty deque would take 760 bytes. None: a line that was too long.
+        self._lines: list[bytes | None] = []
         self._unsplit = b""  # the input after the last of `_lines`
         self._pieces: list[bytes] = []  # of the incomplete line
 
@@ -132,7 +132,7 @@ class BoundedLineReceiver(LineReceiver):
             for _ in range(MAX_LINES_PER_TURN):
                 if not ((lines or self.hasLine()) and self.readyForLine()):
                     break
-                line = lines.popleft()
+                line = lines.pop(0)
                 if line is None:
                     self.lineLengthExceeded(b"")
                 else:

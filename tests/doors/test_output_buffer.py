@@ -302,7 +302,7 @@ def test_a_block_for_many_peers_is_in_memory_once() -> None:
         wire.producer.pauseProducing()
     tracemalloc.start()
     try:
-        block = bytes(100_000)
+        block = bytes(1_000_000)
         for buffer in buffers:
             buffer.write(block)
         kept, _ = tracemalloc.get_traced_memory()

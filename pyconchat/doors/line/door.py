@@ -67,6 +67,24 @@ LF, CRLF = TextRenderer("\n"), TextRenderer("\r\n")
 class LineDoor(Door):
     """One person's connection."""
 
+    __slots__ = (
+        "_asked_at",
+        "_asked_to_hide",
+        "_client",
+        "_cr_timer",
+        "_edited",
+        "_ended",
+        "_held",
+        "_line_ends",
+        "_opening",
+        "_places",
+        "_prompt",
+        "_question",
+        "_question_text",
+        "_secret",
+        "_telnet",
+    )
+
     max_input_wait = MAX_TYPED_WAIT
 
     def __init__(self, context: DoorContext, counted: Counted) -> None:
