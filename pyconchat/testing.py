@@ -91,6 +91,7 @@ class FakePeer:
         self.names_places = False
         self.echoes = False
         self.translates = False
+        self.unattended = False
         self.written = b""
         self.answers = list(answers)
         self.asked: list[str] = []

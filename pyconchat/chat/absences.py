@@ -49,15 +49,15 @@ class Absences:
     def opening(self, session: ISession) -> None:
         """Make a new *session* away, if its account is.
 
-        An IRC client sets its own absence.
+        An IRC client sets its own absence. An unattended session has none.
         """
         absence = session.account.absence
-        if absence is not None and session.translator is None:
+        if absence is not None and session.translator is None and not session.unattended:
             session.away = absence.text
 
     def set(self, account: Account, text: SafeText | None) -> None:
         """Make all sessions of *account* away, for the reason *text*; None: make them present."""
-        for session in self._memory.presence.sessions(account.key):
+        for session in self._memory.presence.attended(account.key):
             session.away = text
         self.note(account)
 
@@ -71,7 +71,7 @@ class Absences:
         account = session.account
         ended = [session]
         if account.absence is not None:
-            ended = list(self._memory.presence.sessions(account.key))
+            ended = list(self._memory.presence.attended(account.key))
         for each in ended:
             each.away = None
         self.note(account)
@@ -83,8 +83,10 @@ class Absences:
 
         The text is *latest*, or that of a session.
         """
-        texts = [each.away for each in self._memory.presence.sessions(account.key)]
-        away = bool(texts) and None not in texts
+        texts = [each.away for each in self._memory.presence.attended(account.key)]
+        if not texts:
+            return  # only unattended sessions: others see it as it is at another node
+        away = None not in texts
         texts.insert(0, latest)
         text = next((each for each in texts if each), NO_TEXT) if away else NO_TEXT
         before = account.absence
@@ -95,8 +97,8 @@ class Absences:
             watcher(account)
 
     def changed_elsewhere(self, account: Account, absence: Absence | None) -> None:
-        """Make *account*, which has no session here, as it is at another node."""
-        if not self._memory.presence.sessions(account.key):
+        """Make *account*, unless it is online here, as it is at another node."""
+        if not self._memory.presence.attended(account.key):
             self._change(account, absence)
 
     def _change(self, account: Account, absence: Absence | None) -> None:

@@ -141,7 +141,7 @@ class Chat:
         )
         self.bounds = Bounds(config.limits, self.groups)
         gauge = self.statistics.gauge
-        gauge("sessions", lambda: sum(1 for _ in self.presence.everybody()))
+        gauge("sessions", lambda: sum(1 for _ in self.presence.connected()))
         gauge("accounts", lambda: len(self.presence))
         gauge("groups", lambda: len(self.groups))
         gauge("waiting", lambda: self.journal.waiting)

@@ -81,7 +81,7 @@ class Leases:
         self.elsewhere = OnlineElsewhere(memory, registry, nodes, threads, lambda: self.node)
         self._renewing = LoopingCall(self._renew)
         self._renewing.clock = reactor
-        registry.watch_local(self._local)
+        registry.watch_here(self._local)
         registry.absences.watch(lambda account: self._note(account, 1))
 
     def start(self, node: int, online: Online) -> None:
@@ -109,7 +109,7 @@ class Leases:
     # This node.
 
     def _local(self, account: Account, online: bool) -> None:
-        """Note that the first session of *account* has begun here, or that the last one ended."""
+        """Note that *account* has come here, or is gone."""
         self._note(account, int(online))
         if not online:
             self.elsewhere.note_absence(account.key)
@@ -258,7 +258,7 @@ class Leases:
         self._log.error("the lease of this node was lost: its guests are disconnected")
         self._held = False
         presence = self._memory.presence
-        for session in list(presence.everybody()):
+        for session in list(presence.connected()):
             if not session.account.registered:
                 session.end(EndWhy.TROUBLE, "The server lost its database for a while.")
         since = self._reactor.seconds()

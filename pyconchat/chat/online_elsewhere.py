@@ -214,7 +214,7 @@ class OnlineElsewhere:
         account = self._memory.accounts.get(key)
         if account is None or account.party != record.party:
             return
-        if not self._memory.presence.sessions(key):
+        if not self._memory.presence.attended(key):
             self._registry.elsewhere_changed(account, False)
             if not account.registered:
                 self._memory.accounts.remove(account)

@@ -1,4 +1,8 @@
-"""Presence: who is online, and through which sessions."""
+"""Presence: who is online, and through which sessions.
+
+An account is online while somebody attends one of its sessions, here or at another node. A session
+of one command, or of SFTP, is connected only.
+"""
 
 from __future__ import annotations
 
@@ -19,32 +23,44 @@ class Presence:
     """The sessions of this server, by account; *elsewhere* has who has sessions at other nodes."""
 
     def __init__(self) -> None:
-        self._sessions: dict[Key, list[ISession]] = {}
+        self._attended: dict[Key, list[ISession]] = {}
+        self._unattended: dict[Key, list[ISession]] = {}
         self.elsewhere: dict[Key, dict[int, OnlineRecord]] = {}  # by account and node
 
     def sessions(self, key: Key) -> Sequence[ISession]:
-        return self._sessions.get(key, ())
+        attended = self._attended.get(key, ())
+        if key not in self._unattended:  # fast path: called for each message
+            return attended
+        return [*attended, *self._unattended[key]]
+
+    def attended(self, key: Key) -> Sequence[ISession]:
+        return self._attended.get(key, ())
 
     def everybody(self) -> Iterable[ISession]:
-        return chain.from_iterable(list(self._sessions.values()))
+        return chain.from_iterable(list(self._attended.values()))
+
+    def connected(self) -> Iterable[ISession]:
+        both = self._attended, self._unattended
+        return chain.from_iterable([each for sessions in both for each in sessions.values()])
 
     def online(self, key: Key) -> bool:
-        return key in self._sessions or key in self.elsewhere
+        return key in self._attended or key in self.elsewhere
 
     def __len__(self) -> int:
-        """Return the number of accounts that are online."""
-        return len(self._sessions)
+        """Return the number of accounts that are online here."""
+        return len(self._attended)
 
-    def add(self, session: ISession) -> bool:
-        """Add *session*; return whether it is the first of its account."""
-        sessions = self._sessions.setdefault(session.account.key, [])
-        sessions.append(session)
-        return len(sessions) == 1
+    def add(self, session: ISession) -> None:
+        """Add *session*."""
+        self._like(session).setdefault(session.account.key, []).append(session)
 
-    def remove(self, session: ISession) -> bool:
-        """Remove *session*; return whether it was the last of its account."""
-        sessions = self._sessions[session.account.key]
-        sessions.remove(session)
-        if not sessions:
-            del self._sessions[session.account.key]
-        return not sessions
+    def remove(self, session: ISession) -> None:
+        """Remove *session*."""
+        key, sessions = session.account.key, self._like(session)
+        sessions[key].remove(session)
+        if not sessions[key]:
+            del sessions[key]
+
+    def _like(self, session: ISession) -> dict[Key, list[ISession]]:
+        """Return the sessions that are attended, or not, as *session* is."""
+        return self._unattended if session.unattended else self._attended

@@ -199,7 +199,7 @@ class PrivateTalk:
             return await done
         finally:
             conversation.posting -= 1
-            if not self._memory.presence.online(sender.key):  # it has disconnected since
+            if not self._memory.presence.sessions(sender.key):  # it has disconnected since
                 self._registry.release_private(sender.party)
 
     async def conversation(

@@ -66,6 +66,7 @@ class SessionRegistry:
         self._presence_watchers: list[Callable[[Account, bool], None]] = []
         self._private_watchers: list[Callable[[int], None]] = []
         self.absences = Absences(memory, now)
+        self._here_watchers: list[Callable[[Account, bool], None]] = []
         self._local_watchers: list[Callable[[Account, bool], None]] = []
         self.catch_up: Callable[[Key], Awaitable[None]] | None = None  # set by `Nodes`
         self.several = False  # this is one of several nodes: guests may be connected elsewhere
@@ -83,8 +84,15 @@ class SessionRegistry:
         """Call *watcher* with each account that comes (True) or goes."""
         self._presence_watchers.append(watcher)
 
-    def watch_local(self, watcher: Callable[[Account, bool], None]) -> None:
+    def watch_here(self, watcher: Callable[[Account, bool], None]) -> None:
         """As `watch_presence`, whether or not the account is online at another node."""
+        self._here_watchers.append(watcher)
+
+    def watch_local(self, watcher: Callable[[Account, bool], None]) -> None:
+        """Call *watcher* with each account whose first session here begins, or the last one ends.
+
+        It may be an unattended session.
+        """
         self._local_watchers.append(watcher)
 
     def watch_private(self, watcher: Callable[[int], None]) -> None:
@@ -98,16 +106,20 @@ class SessionRegistry:
 
     def opened(self, session: ISession) -> None:
         """Add *session*: from now on a kick, a ban or a new password ends it."""
-        account = session.account
+        account, presence = session.account, self._memory.presence
         self.absences.opening(session)
-        first = self._memory.presence.add(session)
-        event_log.connected(account.name, session.peer.address, not account.registered, first)
+        first = not presence.sessions(account.key)
+        comes = not session.unattended and not presence.attended(account.key)
+        presence.add(session)
+        event_log.connected(account.name, session.peer.address, not account.registered, comes)
         if account.registered:
             self._journal.append(Decision(self._now(), writes=[NoteLogin(account.key)]))
+        if comes:
+            _call(self._here_watchers, account, True)
         if first:
-            self._call_local(account, True)
-            if account.key not in self._memory.presence.elsewhere:
-                self._announce(account, PresenceChanged(account.name, True))
+            _call(self._local_watchers, account, True)
+        if comes and account.key not in presence.elsewhere:
+            self._announce(account, PresenceChanged(account.name, True))
         self.absences.note(account)
 
     async def missed(self, session: ISession) -> list[CursorRecord]:
@@ -133,28 +145,37 @@ class SessionRegistry:
 
     def closed(self, session: ISession, received: Sequence[MoveCursor]) -> None:
         """Remove *session*, which has *received* so much."""
-        account = session.account
-        last = self._memory.presence.remove(session)
+        account, presence = session.account, self._memory.presence
+        presence.remove(session)
+        last = not presence.sessions(account.key)
+        goes = not session.unattended and not presence.attended(account.key)
         take_all(
             lambda: self.move_cursors(received),
-            lambda: event_log.disconnected(account.name, session.peer.address, last),
-            lambda: self._end_presence(session) if last else self.absences.note(account),
+            lambda: event_log.disconnected(account.name, session.peer.address, goes),
+            lambda: self._end_presence(session) if goes else self.absences.note(account),
+            lambda: self._end_last(account) if last else None,
+        )
+
+    def _end_last(self, account: Account) -> None:
+        """The last session of *account* here is closed."""
+        account.named.clear()
+        account.shown.clear()
+        take_all(
+            lambda: _call(self._local_watchers, account, False),
+            lambda: self.release_private(account.party),
         )
 
     def _end_presence(self, session: ISession) -> None:
-        """End the presence of an account: *session*, its last one, is closed."""
+        """End the presence of an account: *session*, its last attended one, is closed."""
         account, reason = session.account, session.quit_reason
-        account.named.clear()
-        account.shown.clear()
         account.absence = None
         guest = not account.registered
         if guest:
             self._memory.accounts.remove(account)
         take_all(
             lambda: self._end_guest(account, reason) if guest else self._note_seen(account),
-            lambda: self._call_local(account, False),
+            lambda: _call(self._here_watchers, account, False),
             lambda: self._announce_gone(account, reason),
-            lambda: self.release_private(account.party),
         )
 
     def _note_seen(self, account: Account) -> None:
@@ -253,7 +274,7 @@ class SessionRegistry:
 
     def end_all(self, why: EndWhy, reason: str) -> None:
         """End all sessions: the server is stopping."""
-        for session in list(self._memory.presence.everybody()):
+        for session in list(self._memory.presence.connected()):
             try:
                 session.end(why, reason)
             except Exception:
@@ -391,10 +412,6 @@ class SessionRegistry:
         if events:
             self._journal.append(Decision(now, self._memory.apply(conversation, events, now)))
 
-    def _call_local(self, account: Account, online: bool) -> None:
-        for watcher in self._local_watchers:
-            watcher(account, online)
-
     def _announce(self, account: Account, change: PresenceChanged) -> None:
         if self.stopping:
             return
@@ -402,3 +419,10 @@ class SessionRegistry:
             session.send(change)
         for watcher in self._presence_watchers:
             watcher(account, change.online)
+
+
+def _call(
+    watchers: Sequence[Callable[[Account, bool], None]], account: Account, begins: bool
+) -> None:
+    for watcher in watchers:
+        watcher(account, begins)

@@ -50,7 +50,7 @@ async def who(call: Call, listing: Listing | None) -> Reply:
 async def whois(call: Call, name: Name) -> Reply:
     """Show the public information about somebody."""
     account = call.services.accounts.find(name)
-    sessions = call.services.presence.sessions(account.key)
+    sessions = call.services.presence.attended(account.key)
     online = call.services.presence.online(account.key)
     shared = list(_shared(call, account, _groups_of(call)))
     idle = None
@@ -76,6 +76,8 @@ async def whois(call: Call, name: Name) -> Reply:
 async def away(call: Call, text: SafeText | None) -> Reply:
     """Set the away text *text*, on all devices; without it, end the absence."""
     account, absences = call.account, call.services.registry.absences
+    if not call.services.presence.attended(account.key):
+        raise Refused(Code.UNCHANGED, "You are not online here: /away is for a session that stays.")
     if text is not None:
         absences.set(account, text)
         return call.done("You are away until /away alone, or your next message.")

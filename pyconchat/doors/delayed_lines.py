@@ -56,6 +56,7 @@ class DelayedLines(BoundedLineReceiver):
     opened_by_input = False
     names_places = False
     echoes = False
+    unattended = False
     translates = False
 
     work_rate = RATE

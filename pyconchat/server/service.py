@@ -111,7 +111,7 @@ class ChatService(MultiService):
         self._doors = self._factory.open_doors
         self._cleaning = LoopingCall(self._clean)
         self._cleaning.clock = reactor
-        self._drain = Drain(reactor, self.chat.presence.everybody)
+        self._drain = Drain(reactor, self.chat.presence.connected)
         self._lock: int | None = None
         self._had_terminal = False
         self._listens = False

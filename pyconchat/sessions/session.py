@@ -68,6 +68,7 @@ class Session:
         "starting",
         "subscriptions",
         "translator",
+        "unattended",
     )
 
     _log = Logger()
@@ -77,6 +78,7 @@ class Session:
         self.peer = peer
         self.renderer: IRenderer = peer.renderer.styled(account.settings)
         self.translator = cast(ITranslator, peer) if peer.translates else None
+        self.unattended = peer.unattended and account.registered
         self.current: Place = None
         self.awaiting: GroupConversation | None = None
         self.starting = True

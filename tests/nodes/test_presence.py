@@ -17,6 +17,8 @@ from pyconchat.domain.names import Name, fold
 from pyconchat.domain.refusals import name_in_use
 from pyconchat.domain.replies import EndWhy
 from pyconchat.domain.stored import Online, OnlineRecord
+from pyconchat.sessions.session import Session
+from pyconchat.testing import FakePeer, services_of
 from tests.nodes.cluster import Cluster
 from tests.support.faulty_bus import NO_FAULTS
 
@@ -146,3 +148,28 @@ def test_who_is_away_at_one_of_two_nodes(tmp_path: Path, clock: Clock) -> None:
     cluster.settle()
     assert away(cluster, 2, "bob") is None
     cluster.stop()
+
+
+def test_a_command_at_another_node(cluster: Cluster) -> None:
+    """An account is online neither here nor there by an unattended session.
+
+    That it goes elsewhere is announced here, and its absence elsewhere stays.
+    """
+    alice, bob = cluster.group_of_two()
+    chat = cluster.nodes[0].chat
+    peer = FakePeer()
+    peer.unattended = True
+    session = Session(services_of(chat), chat.accounts.find(Name("bob")), peer)
+    bob.types("/away at lunch")
+    cluster.settle()
+    session.start()
+    cluster.settle()
+    alice.sees()
+    assert away(cluster, 0, "bob") == away(cluster, 1, "bob") == "at lunch"
+    bob.types("/quit")
+    cluster.settle(1)
+    assert "bob has gone offline" in alice.sees()
+    assert not any(each.chat.presence.online(fold("bob")) for each in cluster.nodes)
+    session.close()
+    cluster.settle(1)
+    assert "bob" not in alice.sees()

@@ -96,7 +96,7 @@ class Stepped:
     def leftovers(self) -> list[object]:
         """Return what was not removed with the connection."""
         chat, factory = self.server.chat, self.server.factory
-        left: list[object] = [*factory.open_doors, *chat.presence.everybody()]
+        left: list[object] = [*factory.open_doors, *chat.presence.connected()]
         left += [name for name in ("gus", "new") if _is_guest(chat.accounts.get(name))]
         limits = factory.connection_limits
         left += [count for count in (limits.open, limits.unauthenticated) if count]
@@ -236,7 +236,7 @@ class TurnByTurn(Stepped):
         accounts = self.server.chat.accounts
         return {
             "doors": len(factory.open_doors),
-            "people": list(self.server.chat.presence.everybody()),
+            "people": list(self.server.chat.presence.connected()),
             "guests": [each.name for each in accounts._accounts.values() if not each.registered],
             "names": set(accounts._reserved),
             "open": limits.open,

@@ -74,6 +74,7 @@ class IPeer(Interface):
     )
     echoes = Attribute("True if the peer gets its own messages back as everybody's.")
     translates = Attribute("True of an `ITranslator`.")
+    unattended = Attribute("True if nobody reads what the session receives: one command, or SFTP.")
     server_address = Attribute("The `ServerAddress` at which the peer has connected.")
     network = Attribute("The network that connections are counted by: see `network_of`.")
     address = Attribute("The peer's IP address, for the log; ``local`` for a Unix socket.")

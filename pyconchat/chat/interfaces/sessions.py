@@ -101,6 +101,10 @@ class ISession(Interface):
     renderer = Attribute("The peer's `IRenderer`, in the style of the account's settings.")
     translator = Attribute("The peer, if it is an `ITranslator`, else None.")
     subscriptions = Attribute("The `ISubscriptions` of the session.")
+    unattended = Attribute(
+        "True if nobody reads what it receives: the account is not online by it. A guest's session"
+        " never is: the account lasts as long as its sessions."
+    )
     starting = Attribute("True until `start` has found the missed entries.")
     awaiting = Attribute("The `Conversation` whose approval enters it, or None.")
     active_at = Attribute("When the last line was received, in the reactor's seconds.")
@@ -214,10 +218,16 @@ class IPresence(Interface):
     """The sessions of the accounts that are online."""
 
     def sessions(key: Key) -> Sequence[ISession]:
-        """Return the sessions of the account with *key*."""
+        """Return the sessions of the account with *key*, unattended ones included."""
+
+    def attended(key: Key) -> Sequence[ISession]:
+        """Return the attended sessions of the account with *key*."""
 
     def everybody() -> Iterable[ISession]:
-        """Return all sessions."""
+        """Return the attended sessions of all accounts."""
+
+    def connected() -> Iterable[ISession]:
+        """Return all sessions, unattended ones included."""
 
     def online(key: Key) -> bool:
-        """Return whether the account with *key* has a session."""
+        """Return whether the account with *key* has an attended session, here or elsewhere."""

@@ -123,7 +123,7 @@ def _who_line(
     There may be thousands: what other commands ask one by one is taken from the sessions at once.
     """
     name, key = account.name, account.key
-    sessions = client.services.presence.sessions(key)
+    sessions = client.services.presence.attended(key)
     clients = [each.translator for each in sessions if each.translator is not None]
     flags = "G" if _is_away(client, account) else "H"
     operates = account.actor.operator or any(each.actor.operator for each in sessions)
@@ -188,7 +188,7 @@ def _whois(client: Client, account: Account) -> None:
     if is_bot(client, name):
         client.reply("335", name, "is a bot")
     away = away_text(client.call(), account)
-    sessions = services.presence.sessions(account.key)
+    sessions = services.presence.attended(account.key)
     if away is not None:
         client.reply("301", name, away or "away")
     elif not sessions:

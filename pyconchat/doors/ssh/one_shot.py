@@ -34,6 +34,7 @@ class OneShot(UnattendedPeer):
     def __init__(self, arrival: Arrival, work: Work) -> None:
         super().__init__(arrival)
         self._work = work
+        self.unattended = not isinstance(work, Follow)
         self._place: Place = None  # of the lines that are said
         self._following = False
 

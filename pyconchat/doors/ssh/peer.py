@@ -101,6 +101,7 @@ class UnattendedPeer(SshPeer):
     """The door of a session that nobody watches: each question is refused with `MustAsk`."""
 
     names_places = True
+    unattended = True
 
     def __init__(self, arrival: Arrival) -> None:
         context = arrival.context

@@ -179,6 +179,7 @@ class _Browser:
     names_places = True
     echoes = True
     translates = False
+    unattended = False
     server_address = ServerAddress("", 0)
 
     def __init__(self, client: Client) -> None:

@@ -110,7 +110,7 @@ def test_a_cut_at_any_await(flow: str, tmp_path: Path, failures: list[object]) -
             server.waits(0)
         work.stepwise = False
         server.waits(10)
-        online = [each.account.name for each in server.chat.presence.everybody()]
+        online = [each.account.name for each in server.chat.presence.connected()]
         assert (steps, online, len(server.lines.open_doors)) == (steps, ["bob"], alone)
         assert server.chat.accounts.get("gus") is None
         assert (steps, len(os.listdir("/proc/self/fd"))) == (steps, files)

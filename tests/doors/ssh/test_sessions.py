@@ -260,7 +260,7 @@ def test_refusals(tea: SshServer, command: str, status: int, error: str) -> None
 @pytest.mark.parametrize(
     ("command", "answer"),
     [
-        ("who", "* Online: 1\n"),
+        ("who", "* Online: 1\n*   bob"),
         ("help", "/key"),
         ("in tea members", "2 members of tea"),
         ("in tea history", "alice created tea"),
@@ -270,6 +270,7 @@ def test_refusals(tea: SshServer, command: str, status: int, error: str) -> None
 )
 def test_commands(tea: SshServer, command: str, answer: str) -> None:
     """The answer is on the standard output."""
+    tea.at_nc("bob", PASSWORD)
     client = SshClient(tea).logs_in("alice")
     client.runs(command)
     assert answer in client.sees()
