@@ -162,6 +162,14 @@ def test_tab_completes_from_the_command_table(alice: Typist, bob: TestConnection
     assert "alice: bob: hi\n" in bob.sees()
 
 
+def test_tab_in_a_question(alice: Typist) -> None:
+    """It completes nothing: the answer is no line of the group."""
+    alice.enters("/kick")
+    alice.waits()
+    alice.keys("/memb\t")
+    assert alice.line() == "Kick whom? /memb"
+
+
 def test_completion_tells_of_no_hidden_group(alice: Typist, connect: Connect) -> None:
     """A group that is listed only to its members is offered only to them."""
     bob = connect().logs_in("bob")
