@@ -89,12 +89,19 @@ def test_search(person: Join, carl: Program) -> None:
 def test_a_link_to_an_entry(person: Join, carl: Program) -> None:
     """The address #tea/101 opens the group at that entry, also before the login.
 
-    That of a group that one is not in leads to the front desk, where one can join it.
+    That of a group that one is not in leads to the front desk, where one can join it, and then to
+    the entry, once.
     """
     alice = person()
     alice.logs_in("abby", path="#tea/101")
     alice.button("Join tea").click()
     alice.is_at("tea")
+    expect(alice.message("line 100 of many")).to_be_in_viewport(timeout=PATIENT)
+    alice.page.locator("#desk a").click()
+    alice.is_at("Front desk")
+    alice.page.locator("#groups a").click()
+    alice.is_at("tea")
+    expect(alice.message("line 350 of many")).to_be_in_viewport(timeout=PATIENT)
     alice.page.goto("about:blank")
     alice.opens("#tea/101")
     alice.is_in()

@@ -87,7 +87,7 @@ class Place {
     return this.kind === "private" ? `@${this.name}` : this.name;
   }
 
-  hash(seq = 0) {
+  hash(seq) {
     return `#${encodeURIComponent(this.key)}${seq ? `/${seq}` : ""}`;
   }
 
@@ -200,6 +200,7 @@ export const privates = new Map();
 let rejoining = []; // a guest's groups before the connection was lost
 let isLive = false;
 let requested = ""; // the group that the person has asked to join, folded
+const linked = new Map(); // by folded name of a group to join: the entry to show then
 let reporting = null;
 let reportedAt = 0;
 let lastNotice = 0;
@@ -220,7 +221,10 @@ export const ask = (place, line) => link.query({ ...place.fields, line });
 
 export const moderates = (place) => operator || place.role !== "member";
 
-export function open(place, seq = 0) {
+export function open(place, seq) {
+  const key = fold(place.key);
+  seq ||= linked.get(key);
+  linked.delete(key);
   if (place !== current) {
     if (!current.log.isTail) current.forgetLog();
     current.newAfter = null;
@@ -489,19 +493,24 @@ function begin() {
   const wanted = key || (store.get(`place ${fold(me)}`) ?? "");
   const place = find(wanted) ?? desk;
   open(place, place.key === key ? seq : 0);
-  if (key && place === desk) offer(key);
+  if (key && place === desk) offer(key, seq);
 }
 
 /** Somebody has followed a link to a place that is not theirs. */
-export async function offer(key) {
+export async function offer(key, seq) {
   open(desk);
   if (key.startsWith("@")) {
     talkTo(key.slice(1));
     return;
   }
-  const found = (await ask(desk, `/groups ${key}`)).groups?.find(({ group }) => fold(group) === fold(key));
-  if (found) notice(desk, [`You are not in ${found.group}.`], "", { event: { type: "invited", group: found.group, name: me } });
-  else notice(desk, [`There is no group ${key} that you can see.`], "error");
+  const { groups: listed = [] } = await ask(desk, `/groups ${key}`);
+  const group = listed.find((each) => fold(each.group) === fold(key))?.group;
+  if (group) {
+    linked.set(fold(group), seq);
+    notice(desk, [`You are not in ${group}.`], "", { event: { type: "invited", group, name: me } });
+  } else {
+    notice(desk, [`There is no group ${key} that you can see.`], "error");
+  }
 }
 
 export function stateChanged(state) {

@@ -223,15 +223,17 @@ function close() {
   field.removeAttribute("aria-activedescendant");
 }
 
-field.addEventListener("keydown", onKey);
-field.addEventListener("input", () => {
-  changed();
-  suggest();
+Object.assign(field, {
+  onkeydown: onKey,
+  onblur: close,
+  onpaste: paste,
+  oninput() {
+    changed();
+    suggest();
+  },
 });
-field.addEventListener("blur", close);
-field.addEventListener("paste", paste);
-field.form.addEventListener("submit", (event) => {
+field.form.onsubmit = (event) => {
   event.preventDefault();
   send();
   focus();
-});
+};

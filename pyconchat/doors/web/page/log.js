@@ -296,10 +296,8 @@ function onKey(event) {
   if (to) event.preventDefault();
 }
 
-root.addEventListener("scroll", onScroll);
-root.addEventListener("mouseover", point);
+Object.assign(root, { onscroll: onScroll, onmousemove: point, onkeydown: onKey });
 root.addEventListener("focusin", point);
-root.addEventListener("keydown", onKey);
 new ResizeObserver(() => isAtEnd && toEnd()).observe(root);
 const chipsOf = (reactions = []) =>
   Object.entries(Object.groupBy(reactions, (each) => each.emoji)).map(([emoji, all]) => {

@@ -550,7 +550,7 @@ function goToEnd() {
   log.toEnd();
 }
 
-document.addEventListener("keydown", (event) => {
+document.onkeydown = (event) => {
   if ($("app").hidden || hasDialog()) return;
   const { key, altKey, ctrlKey, metaKey, target } = event;
   const step = { ArrowUp: -1, ArrowDown: 1 }[key];
@@ -573,7 +573,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   event.preventDefault();
-});
+};
 
 const CLICKS = {
   find: showFinder,
@@ -631,7 +631,7 @@ addEventListener("hashchange", () => {
   const [key, seq] = view.address;
   const place = chat.find(key);
   if (place) chat.open(place, seq);
-  else if (chat.begun) chat.offer(key);
+  else if (chat.begun) chat.offer(key, seq);
 });
 for (const [event, wait] of Object.entries(PRESSES)) {
   addEventListener(event, () => {
@@ -639,11 +639,11 @@ for (const [event, wait] of Object.entries(PRESSES)) {
   });
 }
 addEventListener("online", () => link.wake());
-document.addEventListener("visibilitychange", () => {
+document.onvisibilitychange = () => {
   if (!view.visible) return;
   link.wake();
   chat.seen();
-});
+};
 addEventListener("beforeunload", (event) => {
   if (files.uploads.length) event.preventDefault();
 });
