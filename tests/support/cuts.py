@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import CoroutineType
 from typing import Any
 from weakref import WeakSet
@@ -41,8 +43,9 @@ class Stepped:
     """A server in memory with an account, two groups and a private conversation, run stepwise."""
 
     def __init__(self, folder: Path, clock: Clock | None = None) -> None:
+        database, self.token = _prepared()
         self.work = StepByStep(clock)
-        self.store = quick_store(folder)
+        self.store = quick_store(folder, database)
         self.server = MemoryServer(
             self.store,
             clock or Clock(),
@@ -51,18 +54,6 @@ class Stepped:
             threads=self.work,
         )
         self.files.start({}, {})
-        alice, bob = self.server.program("alice", "alice pw"), self.server.program("bob", "bob pw")
-        self.token = alice.hello["token"]
-        alice.does("/create tea open")
-        alice.does("/create vault password secret")
-        bob.does("/join tea")
-        for _ in range(3):
-            bob.requests("hello", "tea")
-        bob.does("/msg alice psst")
-        for each in (alice, bob):
-            each.cut()
-        self.server.waits(1)
-        assert len(self.server.factory.open_doors) == 0
         self.work.stepwise = True
 
     def _keep(self, chat: Chat, folder: Path) -> FileSharing:
@@ -101,6 +92,29 @@ class Stepped:
         limits = factory.connection_limits
         left += [count for count in (limits.open, limits.unauthenticated) if count]
         return left
+
+
+@cache
+def _prepared() -> tuple[bytes, str]:
+    """Return the database with which a `Stepped` begins, and a token of alice."""
+    with TemporaryDirectory() as name:
+        folder, work = Path(name), StepByStep()
+        store = quick_store(folder)
+        server = MemoryServer(store, Clock(), hasher=work, threads=work)
+        alice, bob = server.program("alice", "alice pw"), server.program("bob", "bob pw")
+        alice.does("/create tea open")
+        alice.does("/create vault password secret")
+        bob.does("/join tea")
+        for _ in range(3):
+            bob.requests("hello", "tea")
+        bob.does("/msg alice psst")
+        for each in (alice, bob):
+            each.cut()
+        server.waits(1)
+        assert len(server.factory.open_doors) == 0
+        server.stop()
+        store.close()
+        return (folder / "pyconchat.db").read_bytes(), alice.hello["token"]
 
 
 def _is_guest(account: Any) -> bool:

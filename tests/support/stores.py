@@ -47,14 +47,21 @@ def _empty_database() -> bytes:
 
 def copy_empty(folder: Path) -> None:
     """Copy an empty SQLite database to *folder*."""
+    _write(folder, _empty_database())
+
+
+def _write(folder: Path, data: bytes) -> None:
     database = folder / "pyconchat.db"
     database.touch(mode=0o600)
-    database.write_bytes(_empty_database())
+    database.write_bytes(data)
 
 
-def quick_store(folder: Path) -> SqlStore:
-    """Return an open SQLite store in *folder*, as `make_store` does, on a copy of an empty one."""
-    copy_empty(folder)
+def quick_store(folder: Path, data: bytes | None = None) -> SqlStore:
+    """Return an open SQLite store in *folder*, as `make_store` does, on a copy of an empty one.
+
+    *data* is the file of another database to copy.
+    """
+    _write(folder, _empty_database() if data is None else data)
     store = share_statements(SqlStore(f"sqlite:///{folder / 'pyconchat.db'}"))
     store.open()
     return store
