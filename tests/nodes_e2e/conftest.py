@@ -64,7 +64,7 @@ def cluster(
         options["bus"] = request.getfixturevalue("redis_url")
     with running_nodes(tmp_path, postgresql_url, **options) as cluster:
         yield cluster
-        assert cluster.tracebacks() == []
+    assert cluster.tracebacks() == []
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def two_slow_nodes(folder: Path, url: str) -> Iterator[tuple[Server, Server, int
         first._toml += doors
         first.restart()
         yield first, second, metrics
-        assert cluster.tracebacks() == []
+    assert cluster.tracebacks() == []
 
 
 def test_a_node_that_drains(tmp_path: Path, postgresql_url: str) -> None:
@@ -104,6 +104,6 @@ def test_guests_of_a_node_that_stops(tmp_path: Path, postgresql_url: str) -> Non
         alice.sees("gus has left the chat (disconnected)")
         again = SocketUser(second.port)
         again.logs_in("gus")
-        assert cluster.tracebacks() == []
         for each in (alice, gus, again):
             each.close()
+    assert cluster.tracebacks() == []

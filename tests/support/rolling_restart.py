@@ -33,27 +33,29 @@ def restart_in_turn(folder: Path, url: str, clients: int, senders: int, people: 
     with closing(SqlStore(url)) as store:
         store.open_as_is()
         settle(store, file, clients, senders, people)
-    with running_nodes(folder, url, 2, limits=LIMITS) as cluster:
-        with crowd([node.port for node in cluster.nodes], file) as everybody:
-            everybody.waits_for(lambda report: report["live"] == everyone, MAX_WAIT)
-            told = 0
+    with (
+        running_nodes(folder, url, 2, limits=LIMITS) as cluster,
+        crowd([node.port for node in cluster.nodes], file) as everybody,
+    ):
+        everybody.waits_for(lambda report: report["live"] == everyone, MAX_WAIT)
+        told = 0
 
-            def are_back(report: Object) -> bool:
-                ended = report["told"] - told
-                return report["live"] == everyone and ended >= everyone // 2
+        def are_back(report: Object) -> bool:
+            ended = report["told"] - told
+            return report["live"] == everyone and ended >= everyone // 2
 
-            for node in cluster.nodes:
-                _talk(everybody, senders + people // 2)
-                began = time.monotonic()
-                node.stop()
-                stopped = time.monotonic() - began
-                back = everybody.waits_for(are_back, MAX_WAIT)
-                ended, told = everybody.report["told"] - told, everybody.report["told"]
-                print(f"{ended} sessions ended in {stopped:.1f} s; all back {back:.1f} s later")
-                node.restart()
+        for node in cluster.nodes:
             _talk(everybody, senders + people // 2)
-            report = everybody.ends(MAX_WAIT)
-        assert cluster.tracebacks() == []
+            began = time.monotonic()
+            node.stop()
+            stopped = time.monotonic() - began
+            back = everybody.waits_for(are_back, MAX_WAIT)
+            ended, told = everybody.report["told"] - told, everybody.report["told"]
+            print(f"{ended} sessions ended in {stopped:.1f} s; all back {back:.1f} s later")
+            node.restart()
+        _talk(everybody, senders + people // 2)
+        report = everybody.ends(MAX_WAIT)
+    assert cluster.tracebacks() == []
     with closing(SqlStore(url)) as store:
         store.open_as_is()
         _check(store, report)
