@@ -219,7 +219,7 @@ def test_asking_without_reading(server: Server, friends: Friends, stage: str) ->
             assert sent < 50 * MEGABYTE or stage == "at the login"
             talk_on(friends)
         assert server.memory() - memory < 12 * MEGABYTE
-    assert "words" not in server.log()
+    assert "words" not in server.whole_log()
 
 
 def test_a_peer_that_never_reads_is_dropped(tmp_path: Path) -> None:

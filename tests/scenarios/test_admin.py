@@ -76,7 +76,7 @@ def test_a_password_is_reset_while_the_server_runs(server: Server, enter: Enter)
     assert again.says_hello("carol", PASSWORD + "carol")["code"] == "wrong-password"
     again.logs_in("carol", NEW)
     assert dave.does("/who")["people"]
-    assert NEW not in server.log()
+    assert NEW not in server.whole_log()
     for each in (again, nc):
         each.close()
 

@@ -87,7 +87,7 @@ def test_system_b_by_number_and_on_the_console(
     """Tchat: the same by number, and each event once in the log, as on its console."""
     act_by_number(user, one, other)
     server.says("user disconnected: alice")
-    check_console(server.log())
+    check_console(server.whole_log())
 
 
 def act_by_number(user: UserOf, one: str, other: str) -> None:

@@ -85,7 +85,7 @@ def test_a_day_of_ci(server: Server, visit: Visit, enter: Enter) -> None:
     alice.types("/hook remove ci")
     alice.sees("alice removed the hook ci.")
     assert curl("-d", "build 9 failed", address)[:2] == (404, "There is no such hook.")
-    assert address.rpartition("/")[2] not in server.log()
+    assert address.rpartition("/")[2] not in server.whole_log()
 
 
 @pytest.mark.server(web=True, limits="[limits]\nmessages_per_second = 0.5\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import signal
 import ssl
 import stat
 import time
@@ -60,18 +59,6 @@ class Equipped(Server):
         load_pem_private_key(key.encode(), None)
         self.key.write_text(key)
         self.certificate.write_text(certificate)
-
-    def hears_a_hangup(self) -> str:
-        """Send it a SIGHUP, and return what it logs until it has done all that it does then."""
-        assert self.process is not None
-        before = len(self.log())
-        self.process.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + PATIENCE
-        while "read the accounts" not in (said := self.log()[before:]):
-            assert time.monotonic() < deadline, said
-            assert self.process.poll() is None, said
-            time.sleep(0.01)
-        return said
 
     def samples(self) -> dict[tuple[str, ...], float]:
         """Return its figures as Prometheus reads them, by name and labels."""
@@ -271,7 +258,8 @@ def test_figures_are_nowhere_else(server: Equipped) -> None:
         urllib.request.urlopen(f"http://127.0.0.1:{server.figures}/")
     refused.value.close()
     assert refused.value.code == 404
-    (told,) = (line for line in server.log().splitlines() if re.search("metrics|HTTP|GET", line))
+    lines = server.whole_log().splitlines()
+    (told,) = (line for line in lines if re.search("metrics|HTTP|GET", line))
     assert f"metrics at http://localhost:{server.figures}/metrics" in told
 
 

@@ -258,7 +258,7 @@ def test_the_claim_code_is_printed_until_it_is_used(server: Server, user: UserOf
     alice.types(f"/claim {code}")
     alice.sees("You are an operator now.")
     server.restart()
-    assert "/claim" not in server.log()
+    assert "/claim" not in server.whole_log()
     alice = user("nc", "alice", "secret of alice")
     alice.types("/bans")
     alice.sees("Nobody is banned from this server.")

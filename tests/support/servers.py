@@ -110,11 +110,13 @@ class Server:
     def says(self, pattern: str, after: int = 0) -> re.Match[str]:
         """Wait until the log has *pattern* behind its first *after* characters; return the match.
 
-        A thread writes the log, so that a line may come after all that the server does then.
+        A thread writes the log, so that a line may come after all that the server does then. A line
+        that is written in part does not count.
         """
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            found = re.search(pattern, self.log()[after:])
+            log = self.log()
+            found = re.search(pattern, log[after : log.rfind("\n") + 1])
             if found is not None:
                 return found
             assert self.process is None or self.process.poll() is None, self.log()
@@ -124,6 +126,19 @@ class Server:
     def log(self) -> str:
         """Return its output since the first start, or since the last kill or restart."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def whole_log(self) -> str:
+        """Return the log with all lines until now: the line about a SIGHUP is written last."""
+        self.hears_a_hangup()
+        return self.log()
+
+    def hears_a_hangup(self) -> str:
+        """Send it a SIGHUP, and return what it logs until it has done all that it does then."""
+        assert self.process is not None
+        before = len(self.log())
+        self.process.send_signal(signal.SIGHUP)
+        self.says("read the accounts", before)
+        return self.log()[before:]
 
     def tracebacks(self) -> list[str]:
         """Return the lines that report unexpected failures, of all logs since the first start."""
