@@ -14,11 +14,12 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
+from tests.support.peers import Peer
 from tests.support.programs import Program
 from tests.support.servers import PATIENCE, Server
 from tests.support.skips import missing, require_program
@@ -127,6 +128,8 @@ def threads(server: Server) -> int:
 
 def test_no_thread_is_started_later(enter: Enter, server: Server) -> None:
     """Hashing, reading, searching and files work when the system gives no more threads."""
+    with closing(Peer(server.port)) as peer:
+        peer.sees("Username: ")  # so the reactor runs, and with it the thread of the log
     before = threads(server)
     alice = enter("alice")
     upload(alice, server.port, "notes.pdf", b"x" * 100_000)
