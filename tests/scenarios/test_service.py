@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from pyconchat import __version__
@@ -24,6 +25,9 @@ from tests.support.servers import PATIENCE, Server, fails, free_port
 from tests.support.users import SocketUser, UserOf
 
 Connect = Callable[..., SocketUser]
+
+FOREGROUND = ("--nodaemon", "--pidfile=")
+COMMAND = (TWISTD, *FOREGROUND)
 
 
 def twistd(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -36,6 +40,12 @@ def twistd(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedPr
         text=True,
         timeout=PATIENCE * 2,
     )
+
+
+def printed_by(*arguments: str, log: Path) -> str:
+    """Run a forked twistd in the folder of *log*, where its output goes; return the output."""
+    assert Twistd(list(arguments), log.parent, log).wait(PATIENCE * 2) == 0, log.read_text()
+    return log.read_text()
 
 
 class TlsSocketUser(SocketUser):
@@ -63,32 +73,39 @@ def connect() -> Iterator[Connect]:
 
 @pytest.fixture
 def run(tmp_path: Path, connect: Connect) -> Iterator[Callable[..., Path]]:
-    """Start a server with any arguments and environment; return its log once it listens.
+    """Start a server with any arguments; return its log once the start is over.
 
-    It is stopped while the users are still connected.
+    With a *command* and *umask*, that is run, else a forked `Twistd` with more of an *environ*. It
+    is stopped while the users are still connected.
     """
-    running: list[subprocess.Popen[bytes]] = []
+    running: list[Twistd | subprocess.Popen[bytes]] = []
+    logs: list[Path] = []
 
     def start(
         *arguments: str,
         cwd: Path = tmp_path,
+        command: Sequence[str] = (),
         umask: int = 0o022,
-        command: Sequence[str] = (TWISTD, "--nodaemon", "--pidfile="),
         **environ: str,
     ) -> Path:
         log = tmp_path / f"server{len(running)}.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [*command, "pyconchat", *arguments],
-                cwd=cwd,
-                env={**os.environ, **environ},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                umask=umask,
-            )
+        process: Twistd | subprocess.Popen[bytes]
+        if command:
+            with log.open("wb") as output:
+                process = subprocess.Popen(
+                    [*command, "pyconchat", *arguments],
+                    cwd=cwd,
+                    stdout=output,
+                    stderr=output,
+                    umask=umask,
+                )
+        else:
+            words = [*FOREGROUND, "pyconchat", *arguments]
+            process = Twistd(words, cwd, log, environ=environ)
         running.append(process)
+        logs.append(log)
         deadline = time.monotonic() + PATIENCE
-        while not re.search(r"connect with|listening on", log.read_text()):
+        while "/claim" not in log.read_text():  # the last line
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.01)
@@ -102,6 +119,8 @@ def run(tmp_path: Path, connect: Connect) -> Iterator[Callable[..., Path]]:
             assert process.wait(5) in CLEAN
         finally:
             process.kill()
+    for log in logs:
+        assert "Traceback" not in log.read_text()
 
 
 def check_greeting(connection: socket.socket) -> None:
@@ -126,11 +145,10 @@ def test_twistd_lists_the_plugin(tmp_path: Path) -> None:
 
 def test_help_names_the_options(tmp_path: Path) -> None:
     """``twistd pyconchat --help`` explains each option without starting a server."""
-    ended = twistd("pyconchat", "--help", cwd=tmp_path)
-    assert ended.returncode == 0
+    printed = printed_by("pyconchat", "--help", log=tmp_path / "help")
     for option in ("--config=", "--state=", "--line=", "--lobby=", "--no-guests", "HOST PORT"):
-        assert option in ended.stdout
-    assert list(tmp_path.iterdir()) == []
+        assert option in printed
+    assert [each.name for each in tmp_path.iterdir()] == ["help"]
 
 
 # A failed start: one line, exit status 1, no traceback.
@@ -275,10 +293,8 @@ def test_what_a_start_prints(run: Callable[..., Path], tmp_path: Path) -> None:
     log = run(
         *("--state", "state", "--line", f"selfsigned:{tls}"),
         *("--line", f"tcp6:{ipv6}:interface=\\:\\:1", "127.0.0.1", str(plain)),
+        command=COMMAND,
     )
-    deadline = time.monotonic() + PATIENCE
-    while "/claim" not in log.read_text():
-        assert time.monotonic() < deadline
     here = r"\(this machine only, without encryption\); connect with: "
     expected = [
         rf"PyconChat {__version__} starts, process \d+",
@@ -315,21 +331,19 @@ def test_each_printed_command_connects(run: Callable[..., Path], tmp_path: Path)
     log = run(
         *("--state", "state", "--line", f"selfsigned:{ports[0]}"),
         *("--line", f"tcp6:{ports[1]}:interface=\\:\\:1", "127.0.0.1", str(ports[2])),
+        command=COMMAND,
     )
-    deadline = time.monotonic() + PATIENCE
-    while "/claim" not in log.read_text():
-        assert time.monotonic() < deadline
     listed = re.findall(
         r"connect with: (.*?)   or: (.*?)(?:   .*)?$", log.read_text(), re.MULTILINE
     )
     assert len(listed) == 3
-    made = "alice\\nsecret of alice\\ntea\\n/policy open\\n/quit"  # the group for the pipes
+    made = "alice\nsecret of alice\ntea\n/policy open\n/quit"  # the group for the pipes
     for typed, (client, other) in zip((made, "exit", "exit"), listed, strict=True):
-        shell = f"(sleep 0.5; printf '{typed}\\n'; sleep 2) | {other}"
-        ended = subprocess.run(
-            shell, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE
-        )
-        assert "Username: " in ended.stdout, (shell, ended)
+        shell = pexpect.spawn("/bin/sh", ["-c", other], cwd=str(tmp_path), timeout=PATIENCE)
+        shell.expect_exact("Username: ")
+        shell.sendline(typed)
+        shell.expect_exact("Bye.")
+        shell.close()
         piped = subprocess.run(
             f"echo hello | {client} --name bot --group tea",
             shell=True,
@@ -346,8 +360,8 @@ def test_each_printed_command_connects(run: Callable[..., Path], tmp_path: Path)
 
 def test_the_version(tmp_path: Path) -> None:
     """``twistd pyconchat --version`` is about PyconChat."""
-    ended = twistd("pyconchat", "--version", cwd=tmp_path)
-    assert (ended.returncode, ended.stdout) == (0, f"PyconChat {__version__}\n")
+    printed = printed_by("pyconchat", "--version", log=tmp_path / "version")
+    assert printed == f"PyconChat {__version__}\n"
 
 
 def test_only_the_owner_can_read_the_state(
@@ -356,7 +370,7 @@ def test_only_the_owner_can_read_the_state(
     """Folders have mode 0700 and files 0600, whatever the umask."""
     port = free_port()
     state = tmp_path / "deep" / "state"
-    run("--state", str(state), "127.0.0.1", str(port), umask=0)
+    run("--state", str(state), "127.0.0.1", str(port), command=COMMAND, umask=0)
     alice = connect(port)
     alice.logs_in("alice", "secret of alice")
     alice.types("/create tea", "hello", "/me waves", "/who")
@@ -443,7 +457,7 @@ def test_tls(run: Callable[..., Path], connect: Connect, tmp_path: Path) -> None
     pem, port = tmp_path / "chat.pem", free_port()
     make_certificate(pem)
     door = f"ssl:{port}:interface=127.0.0.1:privateKey={pem}:certKey={pem}"
-    log = run("--state", str(tmp_path / "state"), "--line", door)
+    run("--state", str(tmp_path / "state"), "--line", door)
     alice, bob = connect(port, pem), connect(port, pem)
     alice.logs_in("alice", "secret of alice")
     bob.logs_in("bob", "secret of bob")
@@ -466,7 +480,6 @@ def test_tls(run: Callable[..., Path], connect: Connect, tmp_path: Path) -> None
     for line in missed:
         bob.sees(f"alice (in tea): {line}\n")
     bob.sees("Group: ")
-    assert "Traceback" not in log.read_text()
 
 
 def test_ipv6(run: Callable[..., Path], tmp_path: Path) -> None:
@@ -564,17 +577,23 @@ def test_an_old_pid_file(options: tuple[str, ...], tmp_path: Path) -> None:
     name = options[0].partition("=")[2] if options else "twistd.pid"
     pidfile, log = tmp_path / name, tmp_path / "log"
     port = str(free_port())
-    wrapper = "import os, sys; open(sys.argv[1], 'w').write(str(eval(sys.argv[2])));"
-    wrapper += "os.execv(sys.argv[3], sys.argv[3:])"
-    for whose in ("os.getpid()", "os.getppid()", "2**22 + 1"):
-        arguments = ["-n", *options, "pyconchat", "--state", "state", "127.0.0.1", port]
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-ISc", wrapper, str(pidfile), whose, TWISTD, *arguments],
-                cwd=tmp_path,
-                stdout=output,
-                stderr=output,
-            )
+    wrapper = "import os, sys; open(sys.argv[1], 'w').write(str(os.getpid()));"
+    wrapper += "os.execv(sys.argv[2], sys.argv[2:])"
+    arguments = ["-n", *options, "pyconchat", "--state", "state", "127.0.0.1", port]
+    for whose in (0, os.getpid(), 2**22 + 1):  # its own, another's, nobody's
+        log.write_text("")
+        process: Twistd | subprocess.Popen[bytes]
+        if whose:
+            pidfile.write_text(str(whose))
+            process = Twistd(arguments, tmp_path, log)
+        else:
+            with log.open("wb") as output:
+                process = subprocess.Popen(
+                    [sys.executable, "-ISc", wrapper, str(pidfile), TWISTD, *arguments],
+                    cwd=tmp_path,
+                    stdout=output,
+                    stderr=output,
+                )
         try:
             deadline = time.monotonic() + PATIENCE
             while "connect with" not in log.read_text():

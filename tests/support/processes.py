@@ -92,6 +92,7 @@ class Twistd(Forked):
 
     Its standard error goes to the file *errors*, if that is another. *constants* are values of the
     program that it has in this process, by their full names, such as a shorter time to wait.
+    *environ* are variables of its environment, besides those of this process.
     """
 
     def __init__(
@@ -101,11 +102,14 @@ class Twistd(Forked):
         log: Path,
         errors: Path | None = None,
         constants: Mapping[str, float] | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         args = ["twistd", *arguments]
         log.touch()  # it may be read before the process has opened it
         files = folder, log, errors or log
-        super().__init__(args, _twistd, args, *files, dict(os.environ), dict(constants or {}))
+        variables = {**os.environ, **(environ or {})}
+        values = dict(constants or {})
+        super().__init__(args, _twistd, args, *files, variables, values)
 
 
 class Client(Forked):
