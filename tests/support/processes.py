@@ -23,8 +23,10 @@ from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import Any
 
+from argon2 import PasswordHasher
 from twisted.scripts import twistd
 
+from pyconchat.auth import passwords
 from pyconchat.client import main as client
 
 __all__ = ["CLEAN", "TWISTD", "Client", "Twistd", "run_client"]
@@ -92,7 +94,8 @@ class Twistd(Forked):
 
     Its standard error goes to the file *errors*, if that is another. *constants* are values of the
     program that it has in this process, by their full names, such as a shorter time to wait.
-    *environ* are variables of its environment, besides those of this process.
+    *environ* are variables of its environment, besides those of this process. It hashes passwords
+    with little work, unless *real_hashes*: the real work takes tens of milliseconds for each login.
     """
 
     def __init__(
@@ -103,13 +106,14 @@ class Twistd(Forked):
         errors: Path | None = None,
         constants: Mapping[str, float] | None = None,
         environ: Mapping[str, str] | None = None,
+        real_hashes: bool = False,
     ) -> None:
         args = ["twistd", *arguments]
         log.touch()  # it may be read before the process has opened it
         files = folder, log, errors or log
         variables = {**os.environ, **(environ or {})}
         values = dict(constants or {})
-        super().__init__(args, _twistd, args, *files, variables, values)
+        super().__init__(args, _twistd, args, *files, variables, values, real_hashes)
 
 
 class Client(Forked):
@@ -191,6 +195,7 @@ def _twistd(
     errors: Path,
     environ: dict[str, str],
     constants: dict[str, float],
+    real_hashes: bool,
 ) -> None:
     """Run twistd in this newly forked process."""
     for file, stream in ((log, sys.stdout), (errors, sys.stderr)):
@@ -198,6 +203,8 @@ def _twistd(
             os.dup2(output.fileno(), stream.fileno())
     _becomes(folder, environ)
     _set(constants)
+    if not real_hashes:
+        passwords._argon2 = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     sys.argv = args
     twistd.run()
 

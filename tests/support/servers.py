@@ -53,7 +53,7 @@ class Server:
     *toml* is added to the configuration file; *limits* replaces its table of limits. With *tls* it
     has a second port, `tls_port`, with a self-signed certificate; with *ssh*, *irc* and *web*,
     `ssh_port`, `irc_port` and `web_port` of those doors. *constants* are values of the program that
-    it has here, as in `Twistd`.
+    it has here, as in `Twistd`, and so is *real_hashes*.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class Server:
         irc: bool = False,
         web: bool = False,
         constants: Mapping[str, float] | None = None,
+        real_hashes: bool = False,
     ) -> None:
         self.folder = folder
         self.port = free_port()
@@ -79,6 +80,7 @@ class Server:
         self._toml = toml
         self._limits = limits
         self._constants = constants
+        self._real_hashes = real_hashes
         self.process: Twistd | None = None
 
     def start(self, *options: str) -> None:
@@ -104,6 +106,7 @@ class Server:
             self.folder,
             self._log,
             constants=self._constants,
+            real_hashes=self._real_hashes,
         )
         self.says(r"connect with: |PROXY protocol")
 

@@ -68,7 +68,8 @@ def flooding(port: int, kind: str) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with its default rates, and all doors."""
-    server = Server(tmp_path_factory.mktemp("server"), limits=LIMITS, tls=True, ssh=True)
+    folder = tmp_path_factory.mktemp("server")
+    server = Server(folder, limits=LIMITS, tls=True, ssh=True, real_hashes=True)
     doors = [("--web", WEB_PORT), ("--irc", IRC_PORT)]
     options = [f"{door}=tcp:{port}:interface=127.0.0.1" for door, port in doors]
     with running(server, *options):
