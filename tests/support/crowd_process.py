@@ -33,6 +33,9 @@ PAUSE = 1.0
 CROSSING_SECONDS = 0.05
 """Seconds before the server's last line in which a person's line may cross it in transit."""
 
+MAX_TRANSIT = 30.0
+"""Seconds after which a person's line that no program has received is lost."""
+
 WORDS = re.compile(r"w-\w+-\d+")
 
 Log = dict[str, dict[int, str]]
@@ -187,9 +190,15 @@ class Person(Visitor):
         return count[0]
 
     def has_heard(self, log: Log) -> bool:
-        """Return whether nothing in *log* is new to the person."""
-        others = {text for text in log[self.group].values() if f"w-{self.name}-" not in text}
-        return others <= set(self.heard)
+        """Return whether nothing in *log* is new to the person, and it has their last line."""
+        texts = set(log[self.group].values())
+        others = {text for text in texts if f"w-{self.name}-" not in text}
+        return others <= set(self.heard) and self._was_received(texts)
+
+    def _was_received(self, texts: set[str]) -> bool:
+        """Return whether the last line is among *texts*, or lost, which the test then reports."""
+        is_old = time.monotonic() - self._spoke_at > MAX_TRANSIT
+        return is_old or not self.said or self.said[-1] in texts | set(self.crossing)
 
 
 async def main(ports: list[int], members: list[dict[str, Any]]) -> None:
