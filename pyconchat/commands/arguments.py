@@ -172,7 +172,9 @@ _UNITS = {"m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
 
 _TIME = re.compile(r"([1-9][0-9]{0,3})([mhdw])", re.ASCII | re.IGNORECASE)
 
-_MEANT_AS_TIME = re.compile(r"[0-9]+(?!st$|nd$|rd$|th$)[a-z]*", re.ASCII | re.IGNORECASE)
+_MEANT_AS_TIME = re.compile(
+    r"[-+]?\d*[.,:½¼¾]?\d+(?!st$|nd$|rd$|th$)[a-z]*|[-+]?\d*[½¼¾][a-z]*", re.IGNORECASE
+)
 
 OFF = "off"
 """The word that undoes a command, such as ``/quiet bob off``."""

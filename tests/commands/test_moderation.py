@@ -187,7 +187,13 @@ def test_a_reason_after_the_name(reason: str, moderated: Tea) -> None:
     assert moderated.carol.sees()[-1] == f"* You were banned from tea by bob: {reason}"
 
 
-@pytest.mark.parametrize("time", ["1x", "2hours", "10min too loud", "1 hour", "30", "0d", "99999d"])
+@pytest.mark.parametrize(
+    "time",
+    [
+        *("1x", "2hours", "10min too loud", "1 hour", "30", "0d", "99999d", "-1h", "+2h"),
+        *("1.5h", "1,5 hours", ".5h", "0:30", "½h", "1½ hours", "\uff11h", "\u0663d"),
+    ],
+)
 def test_a_mistyped_time_is_no_reason(time: str, moderated: Tea) -> None:
     """Otherwise a ban for an hour would be one for good."""
     assert moderated.bob.types(f"/ban carol {time}") == [
