@@ -57,7 +57,7 @@ async def list_files(call: Call, listing: Listing | None) -> Reply:
     found = page(
         files[::-1], listing, lambda file: str(file.number), line, "/files", call.named_group
     )
-    return Files(_where(call), found.items[::-1], found.more, found.next)
+    return Files(_where(call), found.items[::-1], found.more, found.next, listing.part)
 
 
 async def get(call: Call, which: str) -> Reply:

@@ -53,7 +53,7 @@ async def requests(call: Call, listing: Listing | None) -> Reply:
 
     found = page(pending, listing, lambda each: each.name, line, "/requests", call.named_group)
     now, named = call.chat.now(), bool(call.named_group)
-    return Requests(group.name, found.items, now, found.more, found.next, named)
+    return Requests(group.name, found.items, now, found.more, found.next, named, listing.part)
 
 
 def only_request(call: Call) -> str | None:
@@ -187,7 +187,7 @@ def _bans(call: Call, listing: Listing) -> Bans:
         return replace(ban, reason=text_of(ban.by, ban.reason, ignores))
 
     found = page(banned, listing, lambda each: each.name, line, "/bans", call.named_group)
-    return Bans(name, found.items, now, found.more, found.next)
+    return Bans(name, found.items, now, found.more, found.next, listing.part)
 
 
 async def moderator(call: Call, name: Name | None, off: str | None) -> Reply | None:

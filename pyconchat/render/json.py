@@ -315,12 +315,12 @@ def reply_object(reply: Reply, reader: Key | None = None) -> dict[str, object]:
         case Groups(groups=groups, more=more, next=next, part=part):
             fields["groups"] = [_named_group(each) for each in groups]
             fields |= {"more": more, "next": next, "part": part}
-        case Requests(group=group, requests=requests, more=more, next=next):
+        case Requests(group=group, requests=requests, more=more, next=next, part=part):
             fields |= {"group": group, "requests": _timed(requests, _REQUEST_FIELDS)}
-            fields |= {"more": more, "next": next}
-        case Bans(group=group, bans=bans, more=more, next=next):  # `now` is for ages in words
-            fields |= {"group": group, "bans": _timed(bans, _BAN_FIELDS)}
-            fields |= {"more": more, "next": next}
+            fields |= {"more": more, "next": next, "part": part}
+        case Bans(group=group, bans=bans, more=more, next=next, part=part):
+            fields |= {"group": group, "bans": _timed(bans, _BAN_FIELDS)}  # `now` is for words
+            fields |= {"more": more, "next": next, "part": part}
         case CodeMade(group=group, code=code):
             fields |= {"group": group, "code": code}
             fields |= {name: _field(reply, name) for name in ("number", "uses", "until")}
@@ -329,9 +329,9 @@ def reply_object(reply: Reply, reader: Key | None = None) -> dict[str, object]:
         case Hooks(group=group, hooks=hooks, listens=listens):
             fields |= {"group": group, "hooks": _timed(hooks, HookLine.__struct_fields__)}
             fields["listens"] = listens
-        case Files(where=where, files=files, more=more, next=next):
+        case Files(where=where, files=files, more=more, next=next, part=part):
             fields |= {**_place(where), "files": _timed(files, FileLine.__struct_fields__)}
-            fields |= {"more": more, "next": next}
+            fields |= {"more": more, "next": next, "part": part}
         case UploadTicket(where=where) | DownloadTicket(where=where):
             fields |= {**_place(where), **_others(reply, "where")}
         case Help(commands=commands):

@@ -71,7 +71,7 @@ def _unread(line: GroupLine) -> str:
 def request_lines(reply: Requests) -> list[str]:
     """Return the lines about the applicants of a group."""
     if not reply.requests:
-        return [f"Nobody asks to join {reply.group}."]
+        return [f"Nobody{with_part(reply.part)} asks to join {reply.group}."]
     number = len(reply.requests) + reply.more
     named = f" {reply.group}" if reply.named else ""
     several = f", /approve all{named}" if number > 1 else ""
@@ -105,7 +105,7 @@ def ban_lines(reply: Bans) -> list[str]:
     """Return the lines about the bans of a group, or of the server."""
     where = reply.group or "this server"
     if not reply.bans:
-        return [f"Nobody is banned from {where}."]
+        return [f"Nobody{with_part(reply.part)} is banned from {where}."]
     lines = [f"{len(reply.bans) + reply.more} banned from {where}:"]
     for ban in reply.bans:
         reason = f": {ban.reason}" if ban.reason else ""
@@ -146,6 +146,8 @@ def file_lines(reply: Files) -> list[str]:
     """Return the table of files."""
     if not reply.files:
         place = reply.where.other or reply.where.group
+        if reply.part:
+            return [Hint(f"No file{with_part(reply.part)} was shared with {place}; see /files.")]
         return [Hint(f"No file was shared with {place}; /send FILE shares one.")]
     rows = [["No.", "Name", "Size", "By", "When"]]
     for file in reply.files:

@@ -66,7 +66,7 @@ def away_notes(text: SafeText | None) -> list[str]:
 
 def with_part(part: SafeText) -> str:
     """Return the words for a list that has only the names containing *part*."""
-    return f", with {part} in the name" if part else ""
+    return f" with {part} in the name" if part else ""
 
 
 def more_lines(count: int, next: str) -> list[str]:

@@ -792,12 +792,17 @@ def test_a_command_applies_to_the_group_where_it_was_typed(tea: Tea, olga: TestU
 
 
 def test_filtered_lists(tea: Tea) -> None:
-    """The heading shows the filter."""
+    """The answer shows the filter: with it, an empty list does not mean that there is nothing."""
     assert tea.alice.types("/members LI") == [
-        "* 1 member of tea, with LI in the name:",
+        "* 1 member of tea with LI in the name:",
         "*   alice (admin, online)",
     ]
-    assert tea.alice.types("/who zed") == ["* Online, with zed in the name: 0"]
+    assert tea.alice.types("/who zed") == ["* Online with zed in the name: 0"]
     assert tea.alice.types("/groups zed") == [
         "* No group has zed in its name; /join NAME creates one."
+    ]
+    assert tea.alice.types("/requests zed") == ["* Nobody with zed in the name asks to join tea."]
+    assert tea.alice.types("/bans zed") == ["* Nobody with zed in the name is banned from tea."]
+    assert tea.alice.types("/files zed") == [
+        "* No file with zed in the name was shared with tea; see /files."
     ]

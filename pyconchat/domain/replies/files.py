@@ -30,6 +30,7 @@ class Files(BaseReply, frozen=True, tag="files"):
     files: list[FileLine]
     more: int = 0
     next: SafeText = NO_TEXT
+    part: SafeText = NO_TEXT
 
 
 class UploadTicket(BaseReply, frozen=True, tag="upload"):

@@ -122,6 +122,7 @@ class Requests(BaseReply, frozen=True, tag="requests"):
     more: int = 0
     next: SafeText = NO_TEXT
     named: bool = False
+    part: SafeText = NO_TEXT
 
 
 class MemberLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,6 +172,7 @@ class Bans(BaseReply, frozen=True, tag="bans"):
     now: int
     more: int = 0
     next: SafeText = NO_TEXT
+    part: SafeText = NO_TEXT
 
 
 class CodeMade(BaseReply, frozen=True, tag="invite-code"):
