@@ -23,7 +23,7 @@ from pyconchat.domain.direct import Direct
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, GroupEvent, Quote
 from pyconchat.domain.names import fold
-from pyconchat.domain.replies import PinLine, Pins, Reply, Said
+from pyconchat.domain.replies import Done, PinLine, Pins, Reply, Said
 from pyconchat.domain.text import SafeText, safe_line
 
 __all__ = [
@@ -95,7 +95,13 @@ async def unsay(call: Call, seq: int | None) -> Reply:
     if not in_private and (seq is None or not call.actor.operator):
         call.group()  # operators need not be members
     now = call.chat.now()
-    return await _decide(call, seq, lambda room, said: amending.unsay(room, call.actor, said, now))
+    removed = await _decide(
+        call, seq, lambda room, said: amending.unsay(room, call.actor, said, now)
+    )
+    if in_private or call.receives or call.session.peer.program:
+        return removed
+    group = call.here().group.name
+    return Done(SafeText(f"The message #{seq} of {group} is removed."))
 
 
 async def react(call: Call, seq: int, emoji: SafeText) -> Reply:

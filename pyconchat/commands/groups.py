@@ -71,7 +71,7 @@ async def _valid(password: str) -> str:
     return password
 
 
-async def delete(call: Call, name: str) -> None:
+async def delete(call: Call, name: str) -> Reply | None:
     """Delete a group, after its name is typed again."""
     conversation = await call.find(name)
     group = call.services.memory.usable(conversation)
@@ -79,7 +79,9 @@ async def delete(call: Call, name: str) -> None:
     typed = await call.ask(f"This ends {group.name} for everybody. Type its name to delete it: ")
     if fold(typed) != fold(group.name):
         raise Refused(Code.CANCELLED, "That is not its name; nothing was deleted.")
+    receives = call.account.key in group.members
     await call.decide(conversation, lambda group: group.close(call.actor))
+    return None if receives else Done(SafeText(f"{group.name} is deleted."))
 
 
 async def policy(call: Call, choice: PolicyChoice | None) -> Reply | None:
