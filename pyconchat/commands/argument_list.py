@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from pyconchat.commands.arguments import GROUP, Arg, first_word, optional
+from pyconchat.commands.arguments import GROUP, Arg, first_word, optional, several_words
 from pyconchat.commands.call import Call, Cancelled
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.names import COMMAND_WORDS
+from pyconchat.domain.events import NO_TEXT
+from pyconchat.domain.names import COMMAND_WORDS, MAX_NAME
 from pyconchat.domain.replies import ArgumentHelp
+from pyconchat.domain.text import SafeText, safe_line
 
 __all__ = ["Args"]
 
@@ -105,12 +107,34 @@ class Args:
                     raise Cancelled(typed)  # no name can be that word
             values.append(arg.parse(typed) if typed else None)
         if rest.strip():
-            raise Refused(
-                Code.BAD_ARGUMENT,
-                "Too many arguments: the command takes {usage}.",
-                usage=self.usage or "none",
-            )
+            raise self._too_many(call, rest)
         return values
+
+    def _too_many(self, call: Call, rest: str) -> Refused:
+        """Return the refusal of the words *rest* after the last argument."""
+        usage = self.usage or "none"
+        word = self.unknown_group(call, rest)
+        if word and not several_words(rest):
+            return Refused(
+                Code.BAD_ARGUMENT,
+                "There is no group {word}: the command takes {usage}.",
+                word=word,
+                usage=usage,
+            )
+        return Refused(
+            Code.BAD_ARGUMENT, "Too many arguments: the command takes {usage}.", usage=usage
+        )
+
+    def unknown_group(self, call: Call, rest: str) -> SafeText:
+        """Return the last word of *rest*, if it may be meant as a group, but names none.
+
+        Otherwise, and if it may be a password, return "".
+        """
+        *_, word = rest.split() or [""]
+        if not self.group or len(word) > MAX_NAME or any(arg.secret for arg in self._args):
+            return NO_TEXT
+        known = word and call.services.groups.known_to(call.actor, word)
+        return NO_TEXT if known else safe_line(word)
 
 
 def _is_command_word(typed: str) -> bool:

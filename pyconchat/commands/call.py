@@ -12,7 +12,7 @@ from pyconchat.commands.services import Services
 from pyconchat.domain.accounts import Account, Accounts
 from pyconchat.domain.decisions import RequestKey
 from pyconchat.domain.errors import ASK_PASSWORD_AGAIN, Code, Refused
-from pyconchat.domain.events import AnyEvent, GroupEvent, ServerEvent
+from pyconchat.domain.events import NO_TEXT, AnyEvent, GroupEvent, ServerEvent
 from pyconchat.domain.group import Actor, Group
 from pyconchat.domain.replies import Done, Reply
 from pyconchat.domain.text import SafeText
@@ -92,16 +92,18 @@ class Call:
             )
         return self.current
 
-    def here(self, may_be_named: bool = False) -> GroupConversation:
+    def here(self, may_be_named: bool = False, unknown: SafeText = NO_TEXT) -> GroupConversation:
         """Return the conversation of the current group. Raises `Refused` elsewhere.
 
-        *may_be_named* is true if the command takes a group as its last word.
+        *may_be_named* is true if the command takes a group as its last word; *unknown* is that
+        word, if it is not the name of a group.
         """
         group = self.in_group()
         if group is None:
             raise Refused(
                 Code.NO_GROUP,
-                "You are at the front desk: {hint}enter a group first with /join GROUP.",
+                "You are at the front desk{unknown}: {hint}enter a group first with /join GROUP.",
+                unknown=f", and there is no group {unknown}" if unknown else "",
                 hint="name the group last, or " if may_be_named else "",
             )
         return group

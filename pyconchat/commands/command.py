@@ -82,7 +82,7 @@ class Command:
         elif in_private:
             call.require_talk()
         elif self.only_here:
-            call.here(may_be_named=self.args.group)
+            call.here(self.args.group, self.args.unknown_group(call, rest))
             if self.right is None:
                 call.group()
         right = None if in_private else self.right

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pyconchat.chat.chat import Chat
 from pyconchat.domain.names import Name
 from pyconchat.testing import TestUser
 from tests.support.groups import Tea, Visit, find_group
@@ -60,6 +61,36 @@ def test_an_operator_outside_gets_an_answer(
     tea.alice.types("/ban eve")
     olga.sees()
     assert olga.types(line) == [answer]
+
+
+def test_an_operator_outside_removes_a_message(tea: Tea, olga: TestUser, chat: Chat) -> None:
+    """They get an answer, as they receive no events of the group."""
+    tea.bob.types("spam")
+    seq = find_group(chat, "tea").published
+    tea.bob.sees()
+    assert olga.types(f"/unsay {seq} tea") == [f"* The message #{seq} of tea is removed."]
+    assert tea.bob.sees() == ["* olga removed a message of bob."]
+
+
+def test_an_operator_outside_deletes_a_group(tea: Tea, olga: TestUser) -> None:
+    """They get an answer, as they receive no events of the group."""
+    olga.sees()
+    tea.bob.sees()
+    olga.peer.answers = ["tea"]
+    assert olga.types("/delete tea") == ["* tea is deleted."]
+    assert tea.bob.sees() == ["* olga deleted tea."]
+
+
+def test_a_group_that_does_not_exist_is_named(tea: Tea) -> None:
+    """The answer names it: without that, it would ask for what was typed already."""
+    at_desk = "* You are at the front desk, and there is no group %s: name the group last, or"
+    assert tea.alice.types("/admin te") == ["* There is no group te: the command takes [GROUP]."]
+    tea.alice.types("/desk")
+    for line, word in (("/members te", "te"), ("/approve bob te", "te"), ("/quiet bob te", "te")):
+        (answer,) = tea.alice.types(line)
+        assert answer.startswith(at_desk % word), line
+    (answer,) = tea.alice.types("/policy password secret")
+    assert "secret" not in answer
 
 
 @pytest.mark.usefixtures("utc")

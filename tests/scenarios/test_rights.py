@@ -13,8 +13,7 @@ from tests.support.users import PAIRS, User, UserOf
 
 pytestmark = pytest.mark.parametrize(("one", "other"), PAIRS)
 
-DESK = "* You are at the front desk: enter a group first with /join GROUP."
-NAMED = "* You are at the front desk: name the group last, or enter a group first with /join GROUP."
+DESK = "* You are at the front desk"
 
 ADMINS_ONLY = {
     "/approve ann": "approve requests",
@@ -103,8 +102,8 @@ def test_what_others_may_not_do(user: UserOf, one: str, other: str) -> None:
     for line, action in ADMINS_ONLY.items():
         assert bob.answer_to(line) == [f"* Only the admin, alice, can {action}."], line
         if not line.startswith(("/kick", "/ban", "/unban")):  # at the desk, those are operators'
-            assert ann.answer_to(line)[0] in (DESK, NAMED), line
-            assert dora.answer_to(line)[0] in (DESK, NAMED), line
+            assert ann.answer_to(line)[0].startswith(DESK), line
+            assert dora.answer_to(line)[0].startswith(DESK), line
     assert ben.answer_to("/join tea") == ["* You are banned from tea by alice."]
     for person in (ann, dora):
         assert person.answer_to("/kick bob")[0].startswith("* Only operators can kick people")
