@@ -352,7 +352,7 @@ class Accounts:
         self.require_operator(by, "make operators")
         account = self.find(name)
         if not account.actor.operator:
-            raise Refused(Code.UNCHANGED, "{name} is no operator.", name=account.name)
+            raise Refused(Code.UNCHANGED, "{name} is not an operator.", name=account.name)
         others = (each for each in self._accounts.values() if each is not account)
         if not any(each.actor.operator for each in others):
             raise Refused(Code.SELF, "You are the only operator: make another one first.")

@@ -229,7 +229,7 @@ def _said(target: Target) -> Talk:
         return event
     if isinstance(event, MessageRemoved):
         raise Refused(Code.NO_SUCH_MESSAGE, "#{seq} was removed.", seq=target.seq)
-    raise Refused(Code.NO_SUCH_MESSAGE, "#{seq} is no message.", seq=target.seq)
+    raise Refused(Code.NO_SUCH_MESSAGE, "#{seq} is not a message.", seq=target.seq)
 
 
 def _require_new(target: Target, now: int, what: str) -> None:

@@ -170,7 +170,7 @@ class Admin:
         """Make an operator an ordinary account."""
         account = self._account(name)
         if not account.operator:
-            raise Problem(f"{account.name} is no operator")
+            raise Problem(f"{account.name} is not an operator")
         event = OperatorRemoved(account.name, ADMINISTRATOR)
         self._commit(Decision(self._now(), [NewEntry(SERVER, event)]))
         print(f"{account.name} is no longer an operator.")

@@ -172,7 +172,7 @@ def test_operators_unmake_operators(olga: TestUser, visit: Visit, chat: Chat) ->
     assert alice.types("/operator OLGA off") == ["* olga is no longer an operator."]
     assert olga.sees()[-1] == "* You are no longer an operator: alice decided that."
     assert "Only operators" in olga.types("/stats")[0]
-    assert "no operator" in alice.types("/operator bob off")[0]
+    assert "not an operator" in alice.types("/operator bob off")[0]
     again = make_chat(chat.store, Clock())
     assert [
         n for n in ("alice", "bob", "olga") if again.accounts.find(person_name(n)).actor.operator

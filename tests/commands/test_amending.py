@@ -78,8 +78,8 @@ def test_a_number_alone_is_no_text(tea: Tea, typed: str, asked: str, answer: str
         ("/edit {bobs}", "is from bob"),
         ("/edit 999", "no message #999"),
         ("/reply 999", "no message #999"),
-        ("/reply 2", "#2 is no message"),
-        ("/react 2", "#2 is no message"),
+        ("/reply 2", "#2 is not a message"),
+        ("/react 2", "#2 is not a message"),
     ],
 )
 @pytest.mark.parametrize("in_private", [False, True])
@@ -161,7 +161,7 @@ def test_only_the_text_of_the_latest_edit_is_kept(tea: Tea) -> None:
     ("typed", "refused"),
     [
         ("/edit {bobs} mine", "from bob"),
-        ("/edit {joined} mine", "no message"),
+        ("/edit {joined} mine", "is not a message"),
         ("/edit 999 mine", "no message #999"),
         ("/edit {own} mine", "says already"),
         ("/edit {old} mine", "a day old"),
@@ -169,9 +169,9 @@ def test_only_the_text_of_the_latest_edit_is_kept(tea: Tea) -> None:
         ("/unsay {bobs}", "Only the admin"),
         ("/unsay x", "Its number"),
         ("/reply 999 hi", "no message #999"),
-        ("/reply {joined} hi", "no message"),
+        ("/reply {joined} hi", "is not a message"),
         ("/react {bobs} good", "one emoji"),
-        ("/react {joined} 👍", "no message"),
+        ("/react {joined} 👍", "is not a message"),
         ("/pin {bobs}", "Only the admin"),
     ],
 )

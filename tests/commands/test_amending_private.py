@@ -79,7 +79,7 @@ def test_answers_and_reactions(both: tuple[TestUser, TestUser]) -> None:
         ("/unsay 99", "no message #99"),
         ("/reply 99 hi", "no message #99"),
         ("/react 2 good", "one emoji"),
-        ("/react 4 👍", "no message"),
+        ("/react 4 👍", "is not a message"),
         ("/pin 2", "works in groups"),
     ],
 )

@@ -170,7 +170,7 @@ def test_an_operator_is_made_while_the_server_runs(server: Server, enter: Enter)
 def test_an_operator_is_removed_while_the_server_runs(server: Server, enter: Enter) -> None:
     """It takes effect in open sessions, is logged, and lasts."""
     hugo = enter("hugo")
-    assert admin(server.state, "remove-operator", "hugo").line.endswith("hugo is no operator")
+    assert admin(server.state, "remove-operator", "hugo").line.endswith("hugo is not an operator")
     admin(server.state, "make-operator", "hugo")
     server.says("administration: operator made: hugo")
     hugo.finds(lambda each: "operator" in each.get("text", ""), 0)

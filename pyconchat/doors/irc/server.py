@@ -85,7 +85,7 @@ async def oper(client: Client, message: Message) -> None:
     if not right:
         client.reply("464", "That is not the password.")
     elif account is None or not account.actor.operator:
-        client.reply("491", f"{message.param(0)} is no operator.")
+        client.reply("491", f"{message.param(0)} is not an operator.")
     else:
         client.login.operate_as(account)
         client.reply("381", "You are an operator of this server.")
