@@ -41,6 +41,7 @@ class Programs:
     client: str = ""
     plain: str = ""
     tls: str = ""
+    unix: str = ""
 
     @classmethod
     def installed(
@@ -58,6 +59,7 @@ class Programs:
             client="pyconchat" if which("pyconchat") else _path(beside, folder or Path.cwd()),
             plain=plain,
             tls="openssl s_client -quiet -connect" if which("openssl") else "",
+            unix=next((f"{each} -U" for each in ("nc", "ncat") if which(each)), ""),
         )
 
 
@@ -91,7 +93,8 @@ def port_line(address: Any, tls: bool, programs: Programs) -> str:
     """Return who can reach the port at *address*, and the commands that connect to it."""
     if isinstance(address, UNIXAddress):
         path = (address.name or b"").decode(errors="replace")
-        return f"listening on the Unix socket {path} (this machine only)"
+        how = f"; connect with: {programs.unix} {shlex.quote(path)}" if programs.unix else ""
+        return f"listening on the Unix socket {path} (this machine only){how}"
     if not isinstance(address, IPv4Address | IPv6Address):
         return f"listening on {address}"
     crypt = "with TLS" if tls else "without encryption"

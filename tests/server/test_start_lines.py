@@ -22,7 +22,7 @@ from pyconchat.server.start_lines import (
     web_line,
 )
 
-ALL = Programs("pyconchat", "nc", "openssl s_client -quiet -connect")
+ALL = Programs("pyconchat", "nc", "openssl s_client -quiet -connect", "nc -U")
 
 
 def address(host: str) -> IPv4Address | IPv6Address:
@@ -99,9 +99,9 @@ def test_only_programs_that_are_installed_are_named(tmp_path: Path) -> None:
         return Programs.installed(which, client.with_name("python"), folder)
 
     assert installed("pyconchat", "telnet", "nc", "openssl") == Programs(
-        "pyconchat", "telnet", "openssl s_client -quiet -connect"
+        "pyconchat", "telnet", "openssl s_client -quiet -connect", "nc -U"
     )
-    assert installed("nc") == Programs(".venv/bin/pyconchat", "nc")
+    assert installed("nc") == Programs(".venv/bin/pyconchat", "nc", unix="nc -U")
     assert installed(folder=Path("/nowhere")) == Programs(str(client))
     assert installed(folder=client.parent) == Programs("./pyconchat")
     client.chmod(0o644)
@@ -110,9 +110,12 @@ def test_only_programs_that_are_installed_are_named(tmp_path: Path) -> None:
 
 
 def test_a_unix_socket() -> None:
-    """Its line has the path."""
-    line = port_line(UNIXAddress(b"/run/chat"), False, ALL)
-    assert line == "listening on the Unix socket /run/chat (this machine only)"
+    """Its line has the path, and the command that connects to it, which telnet cannot."""
+    line = port_line(UNIXAddress(b"/run/my chat"), False, ALL)
+    listening = "listening on the Unix socket /run/my chat (this machine only)"
+    assert line == f"{listening}; connect with: nc -U '/run/my chat'"
+    telnet = Programs("pyconchat", "telnet")
+    assert port_line(UNIXAddress(b"/run/my chat"), False, telnet) == listening
 
 
 @pytest.mark.parametrize(
