@@ -68,7 +68,8 @@ DEFAULT_LINE = "tcp:8000:interface=127.0.0.1"
 
 
 def _port_of(endpoints: Sequence[str]) -> tuple[int, bool] | None:
-    for endpoint in endpoints:
+    # Only the proxy can connect to an endpoint for a proxy, so the others come first.
+    for endpoint in sorted(endpoints, key=lambda each: each.startswith("haproxy:")):
         found = _PORT.match(endpoint)
         if found is not None:
             return int(found["port"]), found["kind"] in TLS_KINDS
@@ -94,7 +95,10 @@ class DoorsConfig(_Section, frozen=True):
 
     @property
     def line_port(self) -> tuple[int, bool] | None:
-        """Return the port of the first line endpoint that has one, and whether it has TLS."""
+        """Return the port of the first line endpoint that has one, and whether it has TLS.
+
+        That of an endpoint for a proxy only if there is no other.
+        """
         return _port_of(self.line)
 
     @property

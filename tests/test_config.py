@@ -142,11 +142,12 @@ def test_the_table_of_keys_is_complete() -> None:
         (("tcp:8000:interface=127.0.0.1",), (8000, False)),
         (("unix:/run/chat", "selfsigned:8443"), (8443, True)),
         (("haproxy:tcp:port=8001",), (8001, False)),
+        (("haproxy:tcp:8001", "unix:/run/chat", "ssl:8443:privateKey=k"), (8443, True)),
         (("systemd:domain=INET:index=0",), None),
     ],
 )
 def test_the_port_of_the_line_door(line: tuple[str, ...], port: tuple[int, bool] | None) -> None:
-    """That of the first endpoint that names one, and whether it has TLS."""
+    """That of the first endpoint that names one, and whether it has TLS; a proxy's is the last."""
     assert DoorsConfig(line=line).line_port == port
 
 
