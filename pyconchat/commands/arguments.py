@@ -155,7 +155,7 @@ def _message(typed: str) -> SafeText:
 def _text(typed: str) -> SafeText:
     text = safe_line(typed)
     if not text:
-        raise empty_message()
+        raise Refused(Code.BAD_TEXT, "The text is empty.")
     if len(text) > MAX_NOTE:
         raise note_too_long()
     return text

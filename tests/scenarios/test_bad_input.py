@@ -104,7 +104,7 @@ def test_in_a_group(user: UserOf, kind: str) -> None:
         (alice, "/history 1 before 2 3", history),
         (alice, "/search !", "* Search for at least one word."),
         (alice, "/me \x07", "* The message is empty."),
-        (alice, "/topic \u202e", "* The message is empty."),
+        (alice, "/topic \u202e", "* The text is empty."),
         (alice, "/msg nobody hello", "* nobody is neither online nor registered here."),
         (alice, "/msg alice hello", "* That is you. To whom do you want to talk?"),
         (alice, "/msg no|body hello", BAD_NAME),
