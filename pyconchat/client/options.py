@@ -63,8 +63,10 @@ def parse_options(arguments: Sequence[str], environ: Mapping[str, str] = os.envi
     if found.password_file is not None:
         try:
             password = found.password_file.read_text().split("\n", 1)[0].rstrip("\r")
-        except (OSError, UnicodeDecodeError) as problem:
-            parser.error(f"--password-file: {problem}")
+        except OSError as problem:
+            parser.error(f"--password-file: {found.password_file}: {problem.strerror}")
+        except UnicodeDecodeError:
+            parser.error(f"--password-file: {found.password_file}: it is not UTF-8")
     try:
         state, downloads = default_path(environ), found.downloads.expanduser()
     except RuntimeError:  # no entry in the system's list of users, as in some containers

@@ -31,7 +31,7 @@ def _change(typed: str) -> _Change:
     match typed.split():
         case [word, name] if word.lower() in (ADD, REMOVE):
             return _Change(word.lower(), person_name(name.removeprefix("@")))
-    raise Refused(Code.BAD_ARGUMENT, "That is /hook, /hook add NAME or /hook remove NAME.")
+    raise Refused(Code.BAD_ARGUMENT, "Use /hook, /hook add NAME or /hook remove NAME.")
 
 
 def _ends_with_name(words: list[str]) -> bool:

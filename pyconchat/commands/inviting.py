@@ -70,7 +70,7 @@ def _invitation(typed: str) -> _Invitation:
             return person_name(word.removeprefix("@"))
     raise Refused(
         Code.BAD_ARGUMENT,
-        "That is /invite NAME, /invite code USES DAYS (at most {uses:,} and {days}),"
+        "Use /invite NAME, /invite code USES DAYS (at most {uses:,} and {days}),"
         " /invite codes, or /invite code N off.",
         uses=MAX_USES,
         days=MAX_DAYS,

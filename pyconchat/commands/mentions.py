@@ -37,7 +37,7 @@ def _which(typed: str) -> tuple[int, tuple[str, int] | None]:
         return count, None
     words = rest.split()
     if first.lower() != _BEFORE or len(words) != 2 or not is_number(words[1]):
-        raise Refused(Code.BAD_ARGUMENT, "That is /mentions N, or /mentions N before GROUP SEQ.")
+        raise Refused(Code.BAD_ARGUMENT, "Use /mentions N, or /mentions N before GROUP SEQ.")
     return count, (words[0], int(words[1]))
 
 

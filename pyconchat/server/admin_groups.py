@@ -53,7 +53,7 @@ class GroupAdmin:
 
     def delete(self, name: str, yes: bool) -> None:
         """Delete the open group *name*; *yes*: without a question. The server must be stopped."""
-        self._require_stopped()
+        self._require_stopped(", or use /delete in the chat")
         id, stored = self._open(name)
         name = stored.state.name
         if not yes and not typed_again(name, f"Type {name} to delete the group: "):
@@ -114,11 +114,11 @@ class GroupAdmin:
             for page in read_log(self._store, id, head):
                 output.write("".join(renderer.talk(page, where)))
 
-    def _require_stopped(self) -> None:
+    def _require_stopped(self, otherwise: str = "") -> None:
         try:
             self._store.lock(alone=True)
         except BadStore as problem:
-            raise Problem(f"{problem}: stop it first, or use /delete in the chat") from None
+            raise Problem(f"{problem}: stop it first{otherwise}") from None
 
     def _open(self, which: str) -> tuple[int, StoredGroup]:
         """Return the open group with that name or number, and its id."""

@@ -230,7 +230,7 @@ class ChatService(MultiService):
         try:
             self._files.start(loaded.closed_files, loaded.direct_files)
         except OSError as problem:
-            stop(f"cannot use the folder for files: {problem}")
+            stop(f"cannot use the folder for files: {problem.filename}: {problem.strerror}")
         self._cleaning.start(CLEAN_SECONDS, now=True)
         self._purge.start()
         self._doors.start()

@@ -142,7 +142,7 @@ def test_the_name_is_reserved(tea: Tea, visit: Visit) -> None:
         ("c1", "looks like ci"),
         ("CI", "has a hook CI already"),
         ("help", "is a command"),
-        ("a b", "That is /hook, /hook add NAME"),
+        ("a b", "Use /hook, /hook add NAME"),
         ("x\u202ey", "A name has"),
     ],
 )

@@ -113,9 +113,9 @@ def test_pages_of_mentions(tea: Tea) -> None:
     ("line", "answer"),
     [
         ("/mentions x", "* How many? A number from 1 to 500."),
-        ("/mentions 5 tea", "* That is /mentions N, or /mentions N before GROUP SEQ."),
-        ("/mentions before tea", "* That is /mentions N, or /mentions N before GROUP SEQ."),
-        ("/mentions before tea x", "* That is /mentions N, or /mentions N before GROUP SEQ."),
+        ("/mentions 5 tea", "* Use /mentions N, or /mentions N before GROUP SEQ."),
+        ("/mentions before tea", "* Use /mentions N, or /mentions N before GROUP SEQ."),
+        ("/mentions before tea x", "* Use /mentions N, or /mentions N before GROUP SEQ."),
         ("/mentions before nothing 5", "* There is no group of that name; /groups lists them."),
         ("/mentions 5 before tea 99", "* Nobody mentions you there."),
     ],

@@ -161,10 +161,10 @@ def _answers(client: Client, word: str, rest: list[str]) -> list[str]:
 
 
 _PASSWORD_USAGE = (
-    "That is /msg PyconChat password OLD NEW, or /msg PyconChat password none OLD; passwords with"
+    "Use /msg PyconChat password OLD NEW, or /msg PyconChat password none OLD; passwords with"
     " spaces are changed at the other doors."
 )
-_REGISTER_USAGE = "That is /msg PyconChat register PASSWORD, without spaces, and no e-mail address."
+_REGISTER_USAGE = "Use /msg PyconChat register PASSWORD, without spaces, and no e-mail address."
 
 _WINDOWS = frozenset({"desk", "go", "qqq", "query"})
 """Commands that choose the place in which a session types: a client has windows instead."""
