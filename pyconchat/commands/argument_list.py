@@ -113,7 +113,7 @@ class Args:
     def _too_many(self, call: Call, rest: str) -> Refused:
         """Return the refusal of the words *rest* after the last argument."""
         usage = self.usage or "none"
-        word = self.unknown_group(call, rest)
+        word = NO_TEXT if call.named_group else self.unknown_group(call, rest)
         if word and not several_words(rest):
             return Refused(
                 Code.BAD_ARGUMENT,

@@ -87,7 +87,8 @@ def roster_lines(reply: Roster) -> list[str]:
     """Return the lines about the members of a group."""
     what = counted(len(reply.members) + reply.more, "member")
     online = " online" if reply.online_only else ""
-    lines = [f"{what} of {reply.group}{online}{with_part(reply.part)}:"]
+    end = ":" if reply.members else "."
+    lines = [f"{what} of {reply.group}{online}{with_part(reply.part)}{end}"]
     for member in reply.members:
         notes = [
             *(["admin"] if member.admin else []),

@@ -801,6 +801,7 @@ def test_filtered_lists(tea: Tea) -> None:
     assert tea.alice.types("/groups zed") == [
         "* No group has zed in its name; /join NAME creates one."
     ]
+    assert tea.alice.types("/members zed") == ["* 0 members of tea with zed in the name."]
     assert tea.alice.types("/requests zed") == ["* Nobody with zed in the name asks to join tea."]
     assert tea.alice.types("/bans zed") == ["* Nobody with zed in the name is banned from tea."]
     assert tea.alice.types("/files zed") == [

@@ -85,6 +85,8 @@ def test_a_group_that_does_not_exist_is_named(tea: Tea) -> None:
     """The answer names it: without that, it would ask for what was typed already."""
     at_desk = "* You are at the front desk, and there is no group %s: name the group last, or"
     assert tea.alice.types("/admin te") == ["* There is no group te: the command takes [GROUP]."]
+    (answer,) = tea.alice.types("/transfer bob te tea")
+    assert answer == "* Too many arguments: the command takes NAME [GROUP]."
     tea.alice.types("/desk")
     for line, word in (("/members te", "te"), ("/approve bob te", "te"), ("/quiet bob te", "te")):
         (answer,) = tea.alice.types(line)
