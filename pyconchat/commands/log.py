@@ -19,6 +19,7 @@ from pyconchat.domain.refusals import note_too_long
 from pyconchat.domain.replies import Matches, Replayed, Reply, Where
 from pyconchat.domain.search import Query, phrases, straight_quotes
 from pyconchat.domain.text import MAX_NOTE, SafeText, safe_line
+from pyconchat.render.events import has_line
 
 __all__ = ["HISTORY", "MAX_WORDS", "SEARCH", "history", "search"]
 
@@ -112,15 +113,17 @@ async def _last(
 
     With them, the number up to which the log goes on before them. There are fewer entries after
     `MAX_PAGES` readings, of which the caller may not read the rest, or ignores the senders.
+    For people, entries without a line of their own do not count; programs get them, too.
     """
     seen: list[Entry] = []
-    key = call.account.key
+    key, program = call.account.key, call.session.peer.program
     for _ in range(MAX_PAGES):
         after = max(0, upto - most)
         page = await call.chat.reading.entries(call.session, conversation, after, upto, most)
         call.require_talk()  # again: reading takes time
         readable = [each for each in page if conversation.may_read(each.event, key)]
-        seen = _not_ignored(call, readable) + seen
+        shown = [each for each in readable if program or has_line(each.event)]
+        seen = _not_ignored(call, shown) + seen
         upto = after
         if len(seen) >= most or not after:
             break

@@ -62,7 +62,7 @@ from pyconchat.domain.text import SafeText, in_bytes
 from pyconchat.domain.times import seconds, until_in_words
 from pyconchat.render.words import counted
 
-__all__ = ["event_sentence", "quoted"]
+__all__ = ["event_sentence", "has_line", "quoted"]
 
 _WHY_LEFT = {
     Why.GUEST_GONE: " (disconnected)",
@@ -117,6 +117,20 @@ def _prefix(where: Where) -> str:
     if where.other is not None:
         return f"[@{where.other}] "
     return f"[{where.group}] " if where.group is not None else ""
+
+
+def has_line(event: AnyEvent) -> bool:
+    """Return whether a terminal shows a line for *event* in the log.
+
+    Without one are removed messages, edits that a later one has replaced, and tags.
+    """
+    match event:
+        case MessageRemoved() | TagsSent():
+            return False
+        case Edit(text=text):
+            return bool(text)
+        case _:
+            return True
 
 
 def quoted(quote: Quote) -> str:

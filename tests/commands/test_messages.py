@@ -462,6 +462,14 @@ def test_history_counts_what_is_shown(tea: Tea) -> None:
     assert messages(tea.alice.types(again)) == ["carol: one"]
 
 
+def test_history_counts_no_entries_without_a_line(tea: Tea) -> None:
+    """Removed messages and replaced edits take no place in it, either."""
+    tea.bob.types("one", "two", "three", "/edit drei", "/edit trois", "/unsay", "four")
+    shown = tea.alice.types("/history 4")
+    assert messages(shown) == ["bob: one", "bob: two", "bob: four"]
+    assert shown[-2].endswith("] * bob removed a message.")
+
+
 def test_history_ends_after_many_hidden_messages(tea: Tea) -> None:
     """A part of the log without anything to show is not read at once; the rest is offered."""
     tea.carol.types("one")
