@@ -61,8 +61,8 @@ def _history(typed: str) -> _Asked:
     if len(words) > 1 or len(names) > 1:
         raise Refused(
             Code.BAD_ARGUMENT,
-            "Use /history N before WHAT @NAME; each part may be left out. WHAT is a number, a date such"
-            " as 2026-11-20, or an age such as 2h.",
+            "Use /history N before WHAT @NAME; each part may be left out. WHAT is a number, a date"
+            " such as 2026-11-20, or an age such as 2h.",
         )
     if words and not is_number(words[0]) and is_point(words[0]):
         raise Refused(
