@@ -27,10 +27,12 @@ from pyconchat.doors.wrong_protocol import (
     HttpRefusal,
     IrcRefusal,
     ProgramRefusal,
+    SshRefusal,
     TlsRefusal,
     recognizes_http,
     recognizes_irc,
     recognizes_program,
+    recognizes_ssh,
     recognizes_tls,
 )
 from pyconchat.net.connection import plain_address
@@ -80,6 +82,7 @@ class ChatFactory(Factory):
             DoorKind(recognizes_http, HttpRefusal, logs_in=False),
             DoorKind(recognizes_tls, TlsRefusal, logs_in=False),
             DoorKind(recognizes_irc, IrcRefusal, logs_in=False),
+            DoorKind(recognizes_ssh, SshRefusal, logs_in=False),
         ]
         if services.files is not None:
             self._kinds.insert(0, DoorKind(recognizes_transfer, TransferDoor, logs_in=False))

@@ -26,10 +26,12 @@ __all__ = [
     "HttpRefusal",
     "IrcRefusal",
     "ProgramRefusal",
+    "SshRefusal",
     "TlsRefusal",
     "recognizes_http",
     "recognizes_irc",
     "recognizes_program",
+    "recognizes_ssh",
     "recognizes_tls",
 ]
 
@@ -49,6 +51,12 @@ _METHODS = (
 # The first commands of IRC clients; names have no space.
 _IRC = (b"CAP LS", b"CAP REQ", b"NICK ", b"PASS ", b"USER ")
 
+_SSH = (b"SSH-2.0-", b"SSH-1.99-", b"SSH-1.5-")
+"""The first bytes of an SSH client's identification (RFC 4253, 4.2)."""
+
+_SSH_DISCONNECT = b"\x01" + (11).to_bytes(4, "big")
+"""The start of SSH_MSG_DISCONNECT with SSH_DISCONNECT_BY_APPLICATION (RFC 4253, 11.1)."""
+
 _TLS_HANDSHAKE = b"\x16\x03"
 """The first bytes of a ClientHello: content type and major version (RFC 8446, 5.1)."""
 
@@ -66,6 +74,11 @@ def recognizes_irc(opening: bytes) -> bool | None:
 def recognizes_program(opening: bytes) -> bool | None:
     """Return whether *opening* is for a line port: JSON mode, or a transfer of a file."""
     return recognizes_json(opening) or recognizes_transfer(opening)
+
+
+def recognizes_ssh(opening: bytes) -> bool | None:
+    """Return whether *opening* is of an SSH client; None if that needs more bytes."""
+    return _begins(opening, _SSH)
 
 
 def recognizes_tls(opening: bytes) -> bool | None:
@@ -174,6 +187,24 @@ class IrcRefusal(_Refusal):
         port = context.services.config.doors.irc_port
         where = _port_of("IRC clients", port) or " There is no IRC port."
         self.answer = f"ERROR :This port is for {PROGRAMS}.{where}\r\n".encode()
+
+
+class SshRefusal(_Refusal):
+    """Refuses an SSH client at a port that is not for SSH, and names the one that is."""
+
+    cause = "ssh"
+
+    def __init__(self, context: DoorContext, counted: CountedConnection) -> None:
+        super().__init__(context, counted)
+        port = context.services.config.doors.ssh_port
+        where = f"ssh connects to port {port}." if port else "There is no SSH port."
+        sentence = f"This port is for {PROGRAMS}. {where}".encode()
+        text = len(sentence).to_bytes(4, "big") + sentence
+        payload = _SSH_DISCONNECT + text + bytes(4)  # and no language
+        padding = 8 - (5 + len(payload)) % 8 + 8  # RFC 4253, 6: at least 4, to a multiple of 8
+        length = (1 + len(payload) + padding).to_bytes(4, "big")
+        packet = length + bytes([padding]) + payload + bytes(padding)
+        self.answer = b"SSH-2.0-PyconChat\r\n" + packet
 
 
 class ProgramRefusal(_Refusal):

@@ -51,7 +51,7 @@ def test_a_tls_handshake_is_answered_by_an_alert(connect: Connect) -> None:
     assert not client.wire.connected
 
 
-@pytest.mark.parametrize("name", ["GET", "Post", "g", "PRI", "putter", "head.ache"])
+@pytest.mark.parametrize("name", ["GET", "Post", "g", "PRI", "putter", "head.ache", "SSH-2.0"])
 def test_names_like_methods_are_names(connect: Connect, name: str) -> None:
     """Only a method and a space are an HTTP request."""
     connect().logs_in(name)
@@ -66,6 +66,34 @@ def test_an_irc_client_is_told_the_irc_port(store: SqlStore, clock: Clock, openi
     client.sends(f"{opening}\r\nmore\r\n".encode())
     ports = "telnet, nc and pyconchat. IRC clients connect to port 6697, with TLS."
     assert client.receives() == f"ERROR :This port is for {ports}\r\n".encode()
+    assert not client.wire.connected
+
+
+@pytest.mark.parametrize(
+    ("doors", "port"),
+    [
+        (DoorsConfig(ssh=("tcp:2222",)), b"ssh connects to port 2222."),
+        (DoorsConfig(), b"There is no SSH port."),
+    ],
+)
+def test_an_ssh_client_is_told_the_ssh_port(
+    store: SqlStore, clock: Clock, doors: DoorsConfig, port: bytes
+) -> None:
+    """Its program shows the reason of a DISCONNECT, and its first line is read as no name."""
+    irc = IrcServer(store, clock, doors=doors)
+    client = TestConnection(irc.lines, clock)
+    irc.stop()
+    client.sends(b"SSH-2.0-OpenSSH_9.9\r\n")
+    version, packet = client.receives().split(b"\r\n", 1)
+    assert version == b"SSH-2.0-PyconChat"
+    length, padding, message = int.from_bytes(packet[:4], "big"), packet[4], packet[5]
+    assert length + 4 == len(packet)
+    assert len(packet) % 8 == 0
+    assert 4 <= padding < 256
+    assert message == 1
+    reason = packet[14 : 14 + int.from_bytes(packet[10:14], "big")]
+    assert reason == b"This port is for telnet, nc and pyconchat. " + port
+    assert len(packet) == 14 + len(reason) + 4 + padding
     assert not client.wire.connected
 
 
