@@ -93,11 +93,11 @@ def test_help_and_questions(irc: IrcServer) -> None:
     notice = "PyconChat NOTICE alice"
     for each in ("password", "register", "register two words", "register pw a@example.org"):
         (answer,) = alice.gets(f"PRIVMSG PyconChat :{each}")
-        assert answer.startswith(f"{notice} That is {SERVICE} register PASSWORD, without spaces")
+        assert answer.startswith(f"{notice} Use {SERVICE} register PASSWORD, without spaces")
     alice.sends("PRIVMSG PyconChat :register secret-pw")
     for each in ("password", "password secret", "password none", "password a b c"):
         (answer,) = alice.gets(f"PRIVMSG PyconChat :{each}")
-        assert answer.startswith(f"{notice} That is {SERVICE} password OLD NEW, or {SERVICE} passw")
+        assert answer.startswith(f"{notice} Use {SERVICE} password OLD NEW, or {SERVICE} passw")
     assert alice.gets("PRIVMSG PyconChat :help leave")[::2] == [
         f"{notice} {SERVICE} leave #GROUP",
         f"{notice}   Also part.",
