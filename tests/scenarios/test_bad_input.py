@@ -56,8 +56,8 @@ def test_in_a_group(user: UserOf, kind: str) -> None:
     said = alice.answer_to("/history 50")
     only_admin = "* Only the admin, alice, can"
     history = (
-        "* Use /history N before WHAT @NAME; each part may be left out. WHAT is a number, a date such"
-        " as 2026-11-20, or an age such as 2h."
+        "* Use /history N before WHAT @NAME; each part may be left out. WHAT is a number, a date"
+        " such as 2026-11-20, or an age such as 2h."
     )
     number = "* How many? A number from 1 to 500."
     for who, line, answer in [
