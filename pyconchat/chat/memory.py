@@ -183,7 +183,7 @@ class Memory:
     def count_online(self) -> int:
         """Return how many accounts are online, here or at another node."""
         here = self.presence
-        return len(here) + sum(not here.sessions(key) for key in here.elsewhere)
+        return len(here) + sum(not here.attended(key) for key in here.elsewhere)
 
     def admit(self, name: str) -> None:
         """Raise `Refused` if *name* is banned from the server now."""
