@@ -73,16 +73,20 @@ def nobody_asks(group: Group) -> Refused:
 async def approve(call: Call, names: list[Name]) -> Reply | None:
     """Approve the join requests of *names*; of all applicants, if that is ``all``."""
 
+    def means_all(group: Group) -> bool:
+        return [fold(name) for name in names] == [ALL] and ALL not in group.requests
+
     def rule(group: Group) -> list[GroupEvent]:
         nonlocal names
-        if [fold(name) for name in names] == [ALL] and ALL not in group.requests:
+        if means_all(group):
             names = [request.name for request in group.pending(call.actor)]
             if not names:
                 raise nobody_asks(group)
         return group.approve(call.actor, names)
 
     group = call.usable()
-    await call.chat.states.know_people(group.requests[key].name for key in list(group.requests))
+    asking = [request.name for request in group.requests.values()]
+    await call.chat.states.know_people(asking if means_all(group) else names)
     await call.decide(call.here(), rule)
     return outside(call, f"Approved in {{group}}: {', '.join(names)}.")
 
