@@ -204,8 +204,8 @@ class Commits:
             with self._writer.commit() as connection:
                 parts = write(connection, batch, stored)
         except CommitLost as lost:
-            number = lost.number
-            self._doubt = lambda: stored if self._writer.committed(number) else None
+            doubt = lost  # `lost` is deleted at the end of the block
+            self._doubt = lambda: stored if self._writer.committed(doubt) else None
             raise
         if self._flusher is not None:
             self._flusher.stored()

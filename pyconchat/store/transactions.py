@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from pyconchat.domain.errors import NotSaved, TimedOut
@@ -42,12 +43,25 @@ class Contended(NotSaved):
     """PostgreSQL has ended a transaction in favour of another one; a repetition may succeed."""
 
 
-class CommitLost(NotSaved):
-    """The connection to PostgreSQL was lost during COMMIT; *number* is the transaction's."""
+_MARK = text(
+    "INSERT INTO writers VALUES (:id, :batch, ARRAY[]::bigint[])"
+    " ON CONFLICT (id) DO UPDATE SET batch = excluded.batch RETURNING txid_current()"
+)
+_MARKED = text("SELECT batch FROM writers WHERE id = :id")
+# NULL for a transaction that PostgreSQL has not begun, or has forgotten.
+_STATUS = text("SELECT CASE WHEN :transaction < txid_current() THEN txid_status(:transaction) END")
 
-    def __init__(self, number: int) -> None:
+
+class CommitLost(NotSaved):
+    """The connection to PostgreSQL was lost during COMMIT.
+
+    *transaction* is the number of the transaction, and *batch* that of the commit of its writer.
+    """
+
+    def __init__(self, transaction: int, batch: int) -> None:
         super().__init__("the answer to COMMIT was lost")
-        self.number = number
+        self.transaction = transaction
+        self.batch = batch
 
 
 class CallLost(NotSaved):
@@ -126,6 +140,8 @@ class Writer:
         self._kept = KeptConnection(engine)
         self._lookups = None if lookups is None else KeptConnection(lookups)
         self._file: DatabaseFile | None = None
+        self._id = secrets.randbits(63)  # of its row in `schema.writers`
+        self._batch = 0  # number of the last commit
 
     def require_this_file(self) -> None:
         """From now on, refuse to commit if SQLite's file is no longer the same. Raises `OSError`.
@@ -180,12 +196,14 @@ class Writer:
             return
         with self._connection() as connection:
             begun = connection.begin()
-            number: int = connection.exec_driver_sql("SELECT txid_current()").scalar_one()
+            self._batch += 1
+            own = {"id": self._id, "batch": self._batch}
+            number: int = connection.execute(_MARK, own).scalar_one()
             yield connection
             try:
                 begun.commit()
             except (DBAPIError, self._engine.dialect.loaded_dbapi.Error) as error:
-                raise CommitLost(number) from error
+                raise CommitLost(number, own["batch"]) from error
 
     @contextmanager
     def call(self) -> Iterator[Connection]:
@@ -222,18 +240,19 @@ class Writer:
             prewrite_wal(connection)
             return True
 
-    def committed(self, number: int) -> bool:
-        """Return whether PostgreSQL has committed the transaction *number*.
+    def committed(self, lost: CommitLost) -> bool:
+        """Return whether PostgreSQL has committed the transaction of *lost*, the last commit.
 
-        If this server has the `StoreLock`, the transaction has ended. Raises `NotSaved` if
-        PostgreSQL cannot be asked, or does not know.
+        Raises `NotSaved` if PostgreSQL cannot be asked, or the transaction has not ended.
         """
         with self.transaction() as connection:
-            query = f"SELECT txid_status({number})"
-            status = connection.exec_driver_sql(query).scalar()
-        if status not in ("committed", "aborted"):
-            raise NotSaved(f"the transaction {number} is {status or 'not known'}")
-        return bool(status == "committed")
+            status = connection.scalar(_STATUS, {"transaction": lost.transaction})
+            if status == "in progress":
+                raise NotSaved(f"the transaction {lost.transaction} is in progress")
+            # Its status alone does not tell: after a crash of PostgreSQL, another transaction may
+            # have the number of one that was lost.
+            batch: int | None = connection.scalar(_MARKED, {"id": self._id})
+            return batch == lost.batch
 
     def close(self) -> None:
         """Close the connections, if there are any."""

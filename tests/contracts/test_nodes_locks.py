@@ -180,7 +180,7 @@ def test_results_are_kept_while_there_are_nodes(
     results = text("SELECT count(*) FROM writers")
     opened()
     with store._reading.connect() as connection:
-        assert connection.scalar(results) == 1
+        assert connection.scalar(results) == 2  # of a call and of a commit
     store.nodes.end()
     opened()
     with store._reading.connect() as connection:
