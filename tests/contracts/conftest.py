@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url
 
 from pyconchat.bus import delays
 from pyconchat.store import SqlStore
@@ -47,6 +47,21 @@ def postgresql_url(databases: Databases) -> Iterator[str]:
     name = databases.create()
     yield databases.url(name)
     databases.drop(name)
+
+
+@pytest.fixture
+def engine(postgresql_url: str) -> Iterator[Engine]:
+    """An engine for more connections to the PostgreSQL database."""
+    engine = create_engine(make_url(postgresql_url).set(drivername="postgresql+psycopg"))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def other(engine: Engine) -> Iterator[Connection]:
+    """A connection of another node."""
+    with engine.connect() as connection:
+        yield connection
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

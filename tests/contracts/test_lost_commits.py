@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, text
 
 from pyconchat.domain.errors import NotSaved
 from pyconchat.store import SqlStore
@@ -14,28 +14,14 @@ from tests.contracts.building import create
 
 
 @pytest.fixture
-def engine(postgresql_url: str) -> Iterator[Engine]:
-    """An engine for the writer and others."""
+def writer(postgresql_url: str, engine: Engine) -> Iterator[Writer]:
     store = SqlStore(postgresql_url)
     store.open()
     create(store, 2)
     store.close()
-    engine = create_engine(make_url(postgresql_url).set(drivername="postgresql+psycopg"))
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def writer(engine: Engine) -> Iterator[Writer]:
     writer = Writer(engine, None)
     yield writer
     writer.close()
-
-
-@pytest.fixture
-def other(engine: Engine) -> Iterator[Connection]:
-    with engine.connect() as connection:
-        yield connection
 
 
 TOPIC = text("UPDATE groups SET topic = 'cups'")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, Engine, create_engine, insert, make_url, select, text, update
+from sqlalchemy import Connection, Engine, insert, select, text, update
 
 from pyconchat.domain.decisions import Decision, NewEntry, Register, SetPassword
 from pyconchat.domain.errors import Conflict, NotSaved, TimedOut, Unknown
@@ -27,21 +27,6 @@ from tests.contracts.building import ALICE, AT, BOB, GUS, commit, create, regist
 from tests.contracts.postgres import Databases
 from tests.contracts.test_repeated_batches import PATIENCE, until_waiting
 from tests.support.stores import share_statements
-
-
-@pytest.fixture
-def engine(postgresql_url: str) -> Iterator[Engine]:
-    """An engine for another node's connections."""
-    engine = create_engine(make_url(postgresql_url).set(drivername="postgresql+psycopg"))
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def other(engine: Engine) -> Iterator[Connection]:
-    """A transaction of another node."""
-    with engine.connect() as connection:
-        yield connection
 
 
 @pytest.fixture
