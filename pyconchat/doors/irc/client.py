@@ -231,10 +231,11 @@ class Client:
     async def know_groups(self, message: Message) -> None:
         """Read the groups that *message* names, if only summaries are in memory.
 
-        They are not the client's own ones. Raises `NotSaved`.
+        At most `MAX_READ` groups are read. Raises `NotSaved`.
         """
-        words = ",".join(message.params[:2]).split(",")[:MAX_READ]
-        named = (self.services.groups.known_to(self.actor, each[1:]) for each in words if each)
+        words = ",".join(message.params[:2]).split(",")
+        channels = [each[1:] for each in words if each.startswith("#")][:MAX_READ]
+        named = (self.services.groups.known_to(self.actor, each) for each in channels)
         await self.services.chat.states.know_all(each for each in named if each is not None)
 
     def group(self, name: str) -> GroupConversation:
