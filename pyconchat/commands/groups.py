@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from pyconchat.chat.conversations import GroupConversation
@@ -124,13 +126,20 @@ async def list_groups(call: Call, listing: Listing | None) -> Reply:
     found = page(
         stored, listing, lambda each: each.group.name, lambda each: _line(call, each), "/groups"
     )
-    conversations = [call.services.groups.get(each.name) for each in found.items]
-    online = await call.chat.states.count_online(filter(None, conversations))
-    items = [
-        each if at is None or at.id not in online else replace(each, online=online[at.id])
-        for each, at in zip(found.items, conversations, strict=True)
-    ]
+    items = found.items
+    if any(each.is_summary for each in stored):
+        items = await _with_online(call, items)
     return Groups(items, found.more, found.next, listing.part)
+
+
+async def _with_online(call: Call, lines: Sequence[GroupLine]) -> list[GroupLine]:
+    """Return *lines* with the numbers of members online in those that are of summaries."""
+    found = [call.services.groups.get(each.name) for each in lines]
+    online = await call.chat.states.count_online(filter(None, found))
+    return [
+        each if at is None or at.id not in online else replace(each, online=online[at.id])
+        for each, at in zip(lines, found, strict=True)
+    ]
 
 
 def _line(call: Call, conversation: GroupConversation) -> GroupLine:
