@@ -59,7 +59,7 @@ __all__ = ["Chat"]
 Rule = Callable[[Group], list[GroupEvent]]
 
 _PUTS_OUT = (ServerBanned, OperatorRemoved)
-"""The events after which somebody's invite codes may end."""
+"""The events that may end invite codes of the named account."""
 
 
 class Chat:

@@ -65,6 +65,11 @@ class Conversation:
         return True
 
     @property
+    def is_summary(self) -> bool:
+        """Whether this is a group of which only a summary is in memory (see `GroupState`)."""
+        return False
+
+    @property
     def sessions(self) -> dict[Any, None]:
         """Return the sessions that receive each new block live."""
         return self.audience.sessions
@@ -95,9 +100,18 @@ class GroupConversation(Conversation):
     def __init__(self, id: int, published: int, group: Group) -> None:
         super().__init__(id, published)
         self.group = group
-        self.version = -1 if group.is_summary else group.version
+        self.version = -1
+        self.stored()
         self.here = Where(group=group.name, here=True)
         self.elsewhere = Where(group=group.name)
+
+    def stored(self) -> None:
+        """Note that the state of the group is the stored one."""
+        self.version = -1 if self.is_summary else self.group.version
+
+    @property
+    def is_summary(self) -> bool:
+        return self.group.is_summary
 
     def may_read(self, event: AnyEvent, key: Key) -> bool:
         """Return whether the member or applicant *key* may see *event*."""

@@ -1,4 +1,4 @@
-"""CurrentStates: reads what a request needs to know, if another node may have changed it."""
+"""CurrentStates: reads the groups that a request needs, if another node may have changed them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["CurrentStates"]
 class CurrentStates:
     """Brings groups in *memory* to their stored state.
 
-    *nodes* is None at a server that has its database alone: it knows everything.
+    *nodes* is None at a server that has its database alone: then there is nothing to read.
     """
 
     def __init__(self, memory: Memory, nodes: Nodes | None) -> None:
@@ -42,18 +42,21 @@ class CurrentStates:
             await self._nodes.loading.load([each.id for each in conversations])
 
     async def know_people(self, names: Iterable[Name]) -> None:
-        """Read the groups of *names*, of which there may be too many. Raises `NotSaved`."""
+        """Read the groups of the people *names*, for the limits on their number.
+
+        Raises `NotSaved`.
+        """
         if self._nodes is not None:
             for name in names:
                 if not self._memory.presence.sessions(fold(name)):
                     await self._nodes.loading.know_conversations(fold(name))
 
     async def count_online(self, conversations: Iterable[GroupConversation]) -> dict[int, int]:
-        """Return how many members are online in those groups of which there are only summaries.
+        """Return the numbers of members online in those groups of which there are only summaries.
 
-        Groups in which nobody is online are left out. Raises `NotSaved`.
+        Groups without members online are left out. Raises `NotSaved`.
         """
-        ids = [each.id for each in conversations if each.group.is_summary]
+        ids = [each.id for each in conversations if each.is_summary]
         if not ids or self._nodes is None:
             return {}
         return await self._nodes.loading.count_online(ids)

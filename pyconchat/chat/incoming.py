@@ -16,7 +16,7 @@ from zope.interface import implementer
 from pyconchat.chat.behind import Behind
 from pyconchat.chat.blocks import BadBlock, Entries, Head, Notice, account_of, decode_block
 from pyconchat.chat.box import Box
-from pyconchat.chat.conversations import Conversation, DirectConversation, GroupConversation
+from pyconchat.chat.conversations import DirectConversation, GroupConversation
 from pyconchat.chat.gap_filling import MAX_CAUGHT, FillingCommits
 from pyconchat.chat.interfaces import IBus, IBusListener, IJournal, INodeStore, ISession
 from pyconchat.chat.journal import Journal
@@ -106,7 +106,7 @@ class Incoming:
     def known_in_memory(self, id: int) -> int | None:
         """As `known`, but None if the conversation is not in memory, or only its summary."""
         conversation = self._memory.conversations.get(id)
-        if conversation is None or _is_summary(conversation):
+        if conversation is None or conversation.is_summary:
             return None
         accepted = self._accepted.get(id)  # before `published`: the writer's thread asks, too
         return conversation.published if accepted is None else accepted
@@ -252,7 +252,8 @@ class Incoming:
 
     def is_summary(self, id: int) -> bool:
         """Return whether *id* is that of a group of which only a summary is in memory."""
-        return _is_summary(self._memory.conversations.get(id))
+        conversation = self._memory.conversations.get(id)
+        return conversation is not None and conversation.is_summary
 
     def when_read(self, ids: Collection[int] | None = None) -> Deferred[None]:
         """As `Behind.when_read`."""
@@ -276,16 +277,13 @@ class Incoming:
                 and id not in self._accepted
                 and self._states.may_pass(conversation, each)
             ):
-                if conversation.group.is_summary:
+                if conversation.is_summary:
                     self._states.renew_summary(conversation, each)
                     del caught[id]
                 else:
                     conversation.pass_over(heads[id])
-            elif self.is_summary(id):
-                self.read(id, self.known(id))
-                del caught[id]
             else:
-                self.read(id)
+                self.read(id, self.known(id))
                 del caught[id]
         failed = self._caught(caught)
         for id, each in caught.items():
@@ -312,7 +310,7 @@ class Incoming:
                 return
             if isinstance(conversation, GroupConversation):
                 self._added(id)
-        elif isinstance(conversation, GroupConversation) and conversation.group.is_summary:
+        elif isinstance(conversation, GroupConversation) and conversation.is_summary:
             self._states.load(conversation, caught)
             self._added(id)
         else:
@@ -354,10 +352,6 @@ class Incoming:
             conversation = self._memory.conversations.get(id)
             if conversation is None or conversation.published >= self._accepted.get(id, 0):
                 self._accepted.pop(id, None)
-
-
-def _is_summary(conversation: Conversation | None) -> bool:
-    return isinstance(conversation, GroupConversation) and conversation.group.is_summary
 
 
 def _merged(

@@ -333,7 +333,9 @@ class Journal:
     def publish(self, publication: Iterator[int]) -> None:
         """Publish *publication*, which yields as *publish*, after the current publications."""
         self._publications.append(publication)
-        if not (self._publish_scheduled or self._publishing):  # else it follows
+        if not (
+            self._publish_scheduled or self._publishing
+        ):  # then it is published after the others
             self._publish_more()
 
     def _publication(

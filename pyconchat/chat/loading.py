@@ -1,8 +1,8 @@
 """Loading: the groups of which one of several nodes has the whole state in memory.
 
-These are the groups that it follows. Of all others it has a summary (see `GroupState`): enough to
-find and list them. A group is read before anybody here is shown its state, or changes it, and is
-forgotten again some time after it is needed.
+These are the groups that it follows. Of each other group it has a summary (see `GroupState`), which
+is enough to find and list the group. The group is read before a request shows or changes its state,
+and summarized again some time after its last use.
 """
 
 from __future__ import annotations
@@ -21,11 +21,17 @@ from pyconchat.domain.names import Key, Name, fold, group_name, group_number
 
 __all__ = ["Loading"]
 
+MAX_SUMMARIZED = 20_000
+"""Maximum members of the groups that are summarized at once, which take 20 ms."""
+
+MEMBERS_OF_NONE = 40
+"""The number of members that take as long as a group without members."""
+
 
 class Loading:
-    """Reads groups of *memory* by *incoming*, and forgets those that are not needed any more.
+    """Reads groups into *memory* by *incoming*, and summarizes unneeded groups.
 
-    *nodes* says which ones are asked for. *refresh* applies the stored state of an account.
+    *nodes* finds the groups in the store. *refresh* applies the stored state of an account.
     """
 
     def __init__(
@@ -45,34 +51,31 @@ class Loading:
         self._journal = journal
         self._registry = registry
         self._refresh = refresh
-        self._unneeded: dict[int, None] = {}  # groups in memory that nobody here may need
-
-    def _summary(self, id: int) -> GroupConversation | None:
-        conversation = self._memory.conversations.get(id)
-        if isinstance(conversation, GroupConversation) and conversation.group.is_summary:
-            return conversation
-        return None
+        self._unneeded: dict[int, None] = {}  # groups in memory that are not followed
+        self._summarizing = False  # the pending decisions are being stored before it
 
     async def load(self, ids: Collection[int]) -> None:
         """Read the states of those of the groups *ids* of which only summaries are in memory.
 
         They are followed for some time. Raises `NotSaved`.
         """
-        missing = [each for each in map(self._summary, ids) if each is not None]
-        for conversation in missing:
-            self._following.hold(conversation.id)
-            self._incoming.read(conversation.id)
+        missing = [id for id in ids if self._incoming.is_summary(id)]
+        for id in missing:
+            self._following.hold(id)
+            self._incoming.read(id)
         if missing:
-            await self._incoming.when_read([each.id for each in missing])
-        for conversation in missing:
-            if conversation.group.is_summary:
-                raise NotSaved(f"the group {conversation.id} could not be read")
-            await self._end_absent(conversation)
+            await self._incoming.when_read(missing)
+        for id in missing:
+            if self._incoming.is_summary(id):
+                raise NotSaved(f"the group {id} could not be read")
+            conversation = self._memory.conversations.get(id)
+            if isinstance(conversation, GroupConversation):  # else it was closed
+                await self._end_absent(conversation)
 
     async def _end_absent(self, conversation: GroupConversation) -> None:
-        """End what a summary has kept from ending: see `SessionRegistry.end_absent`.
+        """Call `SessionRegistry.end_absent`, which does nothing for a summary.
 
-        Accounts that are not known here may be new, and are read first.
+        Accounts that are not in memory may be new, and are read first.
         """
         group, known = conversation.group, self._memory.accounts.get
         people: list[Member | JoinRequest] = [*group.members.values(), *group.requests.values()]
@@ -82,10 +85,10 @@ class Loading:
         for name in names:
             if known(name) is None:
                 await self._refresh(fold(name))
-        if not (group.closed or group.is_summary):
+        if not (group.closed or conversation.is_summary):
             self._registry.end_absent(conversation)
 
-    # What requests and logins need.
+    # Groups that are needed for requests and logins.
 
     async def know_conversations(self, key: Key) -> None:
         """Read the groups of *key*, and the new entries of its conversations. Raises `NotSaved`."""
@@ -137,32 +140,40 @@ class Loading:
         """As `INodeStore.count_online`. Raises `NotSaved`."""
         return await self._journal.read(self._nodes.count_online, ids)
 
-    # What nobody needs.
+    # Groups that are not needed.
 
     def unneeded(self, id: int) -> None:
-        """Forget the group *id* soon, if it is not followed then."""
+        """Summarize the group *id* soon, if it is not followed then."""
         self._unneeded[id] = None
 
-    def forget_unneeded(self) -> None:
-        """Forget what is not needed any more, when everything that was decided so far is stored."""
-        if self._unneeded:
-            ids, self._unneeded = list(self._unneeded), {}
-            self._journal.settled().addCallbacks(
-                lambda _: self._forget(ids), lambda _: self._unneeded.update(dict.fromkeys(ids))
-            )
+    async def summarize_unneeded(self) -> None:
+        """Summarize unneeded groups when all pending decisions are stored. Raises `NotSaved`.
 
-    def _forget(self, ids: Collection[int]) -> None:
-        for id in ids:
+        `MAX_SUMMARIZED` bounds the work of one call.
+        """
+        if not self._unneeded or self._summarizing:
+            return
+        self._summarizing = True
+        try:
+            await self._journal.settled()
+        finally:
+            self._summarizing = False
+        members = 0
+        for id in list(self._unneeded):
+            if members > MAX_SUMMARIZED:
+                return
+            del self._unneeded[id]
             conversation = self._memory.conversations.get(id)
             if not isinstance(conversation, GroupConversation) or id in self._following:
                 continue
-            if self._may_forget(conversation):
+            if self._may_summarize(conversation):
+                members += MEMBERS_OF_NONE + conversation.group.member_count
                 self._memory.summarize(conversation)
-            elif not (conversation.group.closed or conversation.group.is_summary):
-                self._unneeded[id] = None
+            elif not (conversation.group.closed or conversation.is_summary):
+                self._unneeded[id] = None  # after the others
 
-    def _may_forget(self, conversation: GroupConversation) -> bool:
-        """Return whether the state in memory is the stored one, and nobody here receives it."""
+    def _may_summarize(self, conversation: GroupConversation) -> bool:
+        """Return whether the state in memory is the stored one, and no session receives it."""
         group = conversation.group
         return (
             not (conversation.stale or conversation.sessions or group.closed)

@@ -106,10 +106,10 @@ class Memory:
             self.hooks.note(conversation)
             return
         group.restore(stored.state, stored.version)
-        conversation.version = -1 if group.is_summary else stored.version
+        conversation.stored()
         self.hooks.note(conversation)
         if not group.closed:
-            if not group.is_summary:
+            if not conversation.is_summary:
                 self.conversations.add(conversation)
             self.groups.add(conversation)
 
@@ -145,7 +145,7 @@ class Memory:
         return conversation
 
     def summarize(self, conversation: GroupConversation) -> None:
-        """Forget all of a group but its summary, until it is read again."""
+        """Replace the state of a group by its summary, until the group is read again."""
         group = conversation.group
         state = group.state.summary()
         self.restore_group(conversation, StoredGroup(state, group.version, conversation.published))
@@ -165,7 +165,7 @@ class Memory:
         Raises `Refused` if it is closed or stale, or only its summary is in memory.
         """
         group = conversation.group
-        if conversation.stale or group.is_summary:
+        if conversation.stale or conversation.is_summary:
             raise not_saved()
         if group.closed:
             raise group_closed(group.name)

@@ -1,7 +1,7 @@
 """Nodes: what makes a chat one of several nodes on one database.
 
-Each node has the groups of its own people and all accounts in memory, and learns from the bus and
-the store what the others change.
+Each node has in memory the groups of the accounts that are online there, and all accounts. It
+receives the changes of other nodes by the bus, or reads them from the store.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ class Nodes:
 
     def _each_second(self) -> None:
         self.following.drop_idle()
-        self.loading.forget_unneeded()
+        self._run(self.loading.summarize_unneeded())
         now = self._reactor.seconds()
         if (
             self.bus.up
@@ -285,7 +285,9 @@ class Nodes:
             await elsewhere.read(elsewhere.nodes_of(key))
         state = await self._journal.read_in_order(self._node.store.account, key)
         account = self._memory.accounts.get(key)
-        if state is None and account is not None and account.registered:  # what it leaves ends
+        if (
+            state is None and account is not None and account.registered
+        ):  # memberships and codes of it end
             await self.loading.know_conversations(key)
             await self.loading.know_codes([account.name])
         self._take_over(key, state)

@@ -70,8 +70,8 @@ class OtherStates:
     def may_pass(self, conversation: GroupConversation, caught: Caught) -> bool:
         """Return whether the new entries of a group need not be published.
 
-        They concern nobody who is online here, and do not change the shared files. Files of a
-        summary are not known here.
+        That is so if no person of the group is online here, and the shared files are the same. The
+        files of a summary are not in memory.
         """
         if conversation.sessions:
             return False
@@ -85,7 +85,7 @@ class OtherStates:
             not state.closed
             and not any(sessions(fold(each.name)) for each in people)
             and (
-                conversation.group.is_summary
+                conversation.is_summary
                 or {file.id for file in state.files}
                 == {file.id for file in conversation.group.files.values()}
             )
@@ -107,7 +107,7 @@ class OtherStates:
     def load(self, conversation: GroupConversation, caught: Caught) -> None:
         """Set a group, of which a summary is in memory, to the *caught* state.
 
-        The entries before the caught ones are passed over: nobody here was to receive them.
+        The entries before the caught ones are passed over: they have no receivers here.
         """
         known = caught.entries[0].seq - 1 if caught.entries else caught.head
         conversation.pass_over(known)
@@ -115,7 +115,7 @@ class OtherStates:
             self._memory.restore_group(conversation, caught.group)
 
     def renew_summary(self, conversation: GroupConversation, caught: Caught) -> None:
-        """Set the summary of a group that concerns nobody here to that of the *caught* state."""
+        """Set the summary of a group to that of the *caught* state."""
         conversation.pass_over(caught.head)
         if caught.group is not None:
             summary = replace(caught.group, state=caught.group.state.summary())

@@ -113,7 +113,7 @@ class Posting:
         If another node has changed the group, *rule* decides again, at most *tries* times.
         """
         now = self._now()
-        if conversation.group.is_summary:  # no account that is online here is a member
+        if conversation.is_summary:  # the author is not a member: *rule* raises `Refused`
             rule(conversation.group, now)
         group = self._memory.usable(conversation)
         event = rule(group, now)

@@ -1,7 +1,7 @@
-"""Presence: who is online, and through which sessions.
+"""Presence: the accounts that are online, and their sessions.
 
-An account is online while somebody attends one of its sessions, here or at another node. A session
-of one command, or of SFTP, is connected only.
+An account is online while it has an attended session, here or at another node. Sessions of single
+commands and of SFTP are *unattended*: connected, but not online.
 """
 
 from __future__ import annotations

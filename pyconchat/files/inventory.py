@@ -50,7 +50,7 @@ class Inventory:
     ) -> None:
         """Load the files of all groups, of *closed* ones, and of private talk (*direct*)."""
         for conversation in self._chat.groups:
-            if not conversation.group.is_summary:
+            if not conversation.is_summary:
                 self._known[conversation.id] = dict(conversation.group.files)
         for id, kept in closed.items():
             self._known[id] = {file.number: file for file in kept}
@@ -96,14 +96,14 @@ class Inventory:
         self._changed(before, self.private.of(id))
 
     def _follow(self, conversation: Conversation, begins: bool) -> None:
-        """Load the files of a group that was read from the store; forget those of a summary."""
+        """Load the files of a group that was read from the store; remove those of a summary."""
         if not isinstance(conversation, GroupConversation):
             return
         if begins:
             before, files = self._known.get(conversation.id, {}), dict(conversation.group.files)
             self._known[conversation.id] = files
             self._changed(before, files)
-        elif conversation.group.is_summary:
+        elif conversation.is_summary:
             self._changed(self._known.pop(conversation.id, {}), {})
 
     def _changed(self, before: Mapping[int, SharedFile], now: Mapping[int, SharedFile]) -> None:

@@ -216,10 +216,10 @@ def test_all_nodes_agree_with_the_log(
 
 @pytest.mark.parametrize("seed", range(examples(6)))
 @pytest.mark.parametrize("faulty", [False, True], ids=["sound", "faulty"])
-def test_groups_that_are_often_forgotten_and_read_again(
+def test_groups_that_are_often_summarized_and_read_again(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, seed: int, faulty: bool
 ) -> None:
-    """One person at each node, so that nobody at a node may be in a group."""
+    """There is one person at each node, so that a node often has no member of a group."""
     monkeypatch.setattr(following, "IDLE_SECONDS", 0.1)
     cluster = Cluster(tmp_path, clock, 3, seed)
     game = Game(cluster, seed, NAMES[:2] + GUESTS[:1])

@@ -1,6 +1,6 @@
-"""A node has the groups of its own people in memory, and of the others a summary.
+"""A node has the groups of its own people in memory, and summaries of the others.
 
-Whatever is asked about one of the others is answered from the state of now.
+A request about a summarized group is answered from its current state.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pyconchat.chat import following
+from pyconchat.chat import following, loading
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.following import IDLE_SECONDS, REFRESH_SECONDS
 from pyconchat.config import Config, LimitsConfig
@@ -56,7 +56,7 @@ def alice(cluster: Cluster) -> WiredProgram:
 
 @pytest.fixture
 def carol(cluster: Cluster, alice: WiredProgram) -> WiredProgram:
-    """Somebody at the second node who is in no group."""
+    """A person at the second node without groups."""
     return cluster.program(1, "carol", "password")
 
 
@@ -65,7 +65,7 @@ def without_server(lines: list[str]) -> list[str]:
     return [each.partition(" ")[2] for each in lines]
 
 
-# What is in memory.
+# The memory.
 
 
 def test_a_summary_lists_nobody(cluster: Cluster, alice: WiredProgram) -> None:
@@ -89,7 +89,7 @@ def test_a_node_that_starts_has_summaries(cluster: Cluster, alice: WiredProgram)
     ]
 
 
-def test_a_group_is_forgotten_when_its_last_member_here_has_gone(
+def test_a_group_is_summarized_when_its_last_member_here_has_disconnected(
     cluster: Cluster, carol: WiredProgram
 ) -> None:
     carol.does("/join tea")
@@ -105,7 +105,7 @@ def test_a_group_is_forgotten_when_its_last_member_here_has_gone(
     assert not is_summary(cluster, 1)
 
 
-def test_a_group_in_doubt_is_not_forgotten(cluster: Cluster, carol: WiredProgram) -> None:
+def test_a_stale_group_is_not_summarized(cluster: Cluster, carol: WiredProgram) -> None:
     carol.does("/join tea")
     carol.cut()
     tea(cluster, 1).stale = True
@@ -135,7 +135,21 @@ def test_a_group_that_is_created_elsewhere(cluster: Cluster, alice: WiredProgram
     assert chess.group.member_count == 1
 
 
-# What is asked.
+def test_many_groups_are_summarized_in_pieces(
+    cluster: Cluster, alice: WiredProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "MAX_SUMMARIZED", 1)
+    for nth in range(4):
+        alice.does(f"/create cup{nth} open")
+    groups = [find_group(cluster.nodes[1].chat, f"cup{nth}").group for nth in range(4)]
+    counts = []
+    for _ in range(6):
+        counts.append(sum(each.is_summary for each in groups))
+        cluster.settle(1)
+    assert counts == [0, 1, 2, 3, 4, 4]
+
+
+# Requests.
 
 
 def test_the_list_of_groups(cluster: Cluster, carol: WiredProgram) -> None:
@@ -212,7 +226,7 @@ def test_a_hook(cluster: Cluster, alice: WiredProgram) -> None:
 
 
 def test_at_irc(cluster: Cluster, alice: WiredProgram) -> None:
-    """What a client asks about a channel that it is not in."""
+    """A client sends commands about a channel that it has not joined."""
     alice.does("/topic cups", "tea")
     door = SimpleNamespace(clock=cluster.clock, irc=IrcFactory(cluster.nodes[1].factory))
     dora = IrcUser(cast(IrcServer, door), ())
@@ -230,7 +244,7 @@ def test_at_irc(cluster: Cluster, alice: WiredProgram) -> None:
     alice.sees("joined", name="dora")
 
 
-# What would have ended.
+# Memberships and codes that end.
 
 
 def test_codes_of_a_banned_member(
@@ -253,7 +267,7 @@ def test_codes_of_a_banned_member(
 def test_memberships_of_a_deleted_account(
     cluster: Cluster, alice: WiredProgram, running: bool
 ) -> None:
-    """They end, also if no node was running, as soon as somebody needs the group."""
+    """They end when the group is needed, also if no node was running at the deletion."""
     if not running:
         while cluster.nodes:
             cluster.nodes.pop().end()
@@ -274,7 +288,7 @@ def test_memberships_of_a_deleted_account(
 
 
 def test_the_number_of_groups_of_somebody_elsewhere(tmp_path: Path, clock: Clock) -> None:
-    """Nobody is approved beyond it, at a node that has summaries of their groups."""
+    """The limit holds at a node that has summaries of the applicant's groups."""
     limits = LimitsConfig(**{**UNLIMITED, "groups_per_account": 2})
     cluster = Cluster(tmp_path, clock, config=Config(limits=limits))
     carol = cluster.program(1, "carol", "password")
@@ -292,10 +306,10 @@ def test_the_number_of_groups_of_somebody_elsewhere(tmp_path: Path, clock: Clock
     cluster.stop()
 
 
-def test_groups_that_are_forgotten_at_once(
+def test_groups_that_are_summarized_at_once(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is missed by somebody who comes and goes."""
+    """A member who often reconnects receives each message once."""
     monkeypatch.setattr(following, "IDLE_SECONDS", 0.0)
     cluster = Cluster(tmp_path, clock)
     alice = cluster.program(0, "alice", "password")
