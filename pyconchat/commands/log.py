@@ -113,7 +113,7 @@ async def _last(
 
     With them, the number up to which the log goes on before them. There are fewer entries after
     `MAX_PAGES` readings, of which the caller may not read the rest, or ignores the senders.
-    For people, entries without a line of their own do not count; programs get them, too.
+    Entries without a line of their own do not count, except for programs, which receive them.
     """
     seen: list[Entry] = []
     key, program = call.account.key, call.session.peer.program

@@ -48,7 +48,7 @@ _MARK = text(
     " ON CONFLICT (id) DO UPDATE SET batch = excluded.batch RETURNING txid_current()"
 )
 _MARKED = text("SELECT batch FROM writers WHERE id = :id")
-# NULL for a transaction that PostgreSQL has not begun, or has forgotten.
+# NULL for a transaction that has not begun, or is too old for its status to be stored.
 _STATUS = text("SELECT CASE WHEN :transaction < txid_current() THEN txid_status(:transaction) END")
 
 

@@ -367,7 +367,7 @@ def test_the_journal_is_not_idle_during_a_publication(bench: Bench) -> None:
 
 
 def test_a_publication_that_begins_in_another_one(bench: Bench) -> None:
-    """It follows: what is read when a batch is published may have to be published, too."""
+    """The inner publication is published after the outer one."""
 
     def publication(name: str) -> Iterator[int]:
         bench.happened.append(f"begin {name}")

@@ -64,7 +64,7 @@ def test_an_operator_outside_gets_an_answer(
 
 
 def test_an_operator_outside_removes_a_message(tea: Tea, olga: TestUser, chat: Chat) -> None:
-    """They get an answer, as they receive no events of the group."""
+    """The command is answered: events of the group are not delivered to them."""
     tea.bob.types("spam")
     seq = find_group(chat, "tea").published
     tea.bob.sees()
@@ -73,7 +73,7 @@ def test_an_operator_outside_removes_a_message(tea: Tea, olga: TestUser, chat: C
 
 
 def test_an_operator_outside_deletes_a_group(tea: Tea, olga: TestUser) -> None:
-    """They get an answer, as they receive no events of the group."""
+    """The command is answered: events of the group are not delivered to them."""
     olga.sees()
     tea.bob.sees()
     olga.peer.answers = ["tea"]
@@ -82,7 +82,7 @@ def test_an_operator_outside_deletes_a_group(tea: Tea, olga: TestUser) -> None:
 
 
 def test_a_group_that_does_not_exist_is_named(tea: Tea) -> None:
-    """The answer names it: without that, it would ask for what was typed already."""
+    """The refusal contains the unknown name."""
     at_desk = "* You are at the front desk, and there is no group %s: name the group last, or"
     assert tea.alice.types("/admin te") == ["* There is no group te: the command takes [GROUP]."]
     (answer,) = tea.alice.types("/transfer bob te tea")

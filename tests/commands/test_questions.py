@@ -48,7 +48,7 @@ def test_nobody_is_asked_in_vain(command: Command, place: str, tea: Tea) -> None
     assert alone.peer.asked == []
     if command.shows_alone:
         return
-    if place == "at the desk":  # with arguments, it says that the last one is no group
+    if place == "at the desk":  # with arguments, the refusal is that the last one is not a group
         shown, refused = [each[0].split(":")[0].split(",")[0] for each in (shown, refused)]
     assert shown == refused
 

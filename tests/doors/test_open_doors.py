@@ -26,7 +26,7 @@ class FakeDoor:
     def __init__(self, doors: OpenDoors, rests: list[float]) -> None:
         self.rests = rests
         self.checks: list[float] = []
-        self.looks = 0  # how often somebody wanted to know until when it rests
+        self.looks = 0  # count of reads of `rests_until`
         self._doors = doors
         self._until = 0.0
 
@@ -48,7 +48,7 @@ class FakeDoor:
 
 
 class Scan:
-    """What `OpenDoors` has to do, by a look at every door in each round."""
+    """A reference for `OpenDoors`, which looks at every door in each round."""
 
     def __init__(self) -> None:
         self.until: dict[FakeDoor, float] = {}
@@ -117,7 +117,7 @@ STEPS = st.one_of(
 def test_each_is_checked_when_a_scan_would_check_it(
     steps: list[tuple[str, list[float] | float | int]],
 ) -> None:
-    """Whatever doors do: they come and go, replace each other, rest, and are woken."""
+    """Random additions, removals, replacements, rests and wakes give the same checks."""
     both = Both()
     with mock.patch.object(open_doors, "MAX_CHECKS_PER_TURN", 3):
         for step, value in steps:

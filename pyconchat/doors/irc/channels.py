@@ -153,7 +153,7 @@ async def kick(client: Client, message: Message) -> None:
         try:
             conversation = client.group(channel)
             reply = await moderation.kick(client.call(conversation), _nick(client, nick), reason)
-            if reply is not None:  # an operator who is not in the group receives no KICK
+            if reply is not None:  # to an operator outside the group, to whom KICK is not delivered
                 say(client, reply)
         except Refused as refused:
             refuse(client, refused, one)

@@ -177,7 +177,7 @@ async def _policy(client: Client, conversation: GroupConversation, change: _Chan
 
 
 def _tell(client: Client, reply: Reply | None) -> None:
-    """Send *reply* to an operator who is not in the group, and so receives no MODE."""
+    """Send *reply* to an operator outside the group, to whom MODE is not delivered."""
     if reply is not None:
         say(client, reply)
 

@@ -1,4 +1,4 @@
-"""Sessions that nobody attends, of one command and of SFTP, announce and change nothing."""
+"""Unattended sessions, of single commands and of SFTP, do not change the account's presence."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ ALICE = fold(Name("alice"))
 
 @pytest.fixture
 def changes(ssh: SshServer) -> list[tuple[str, bool]]:
-    """Return who has come (True) and gone, as MONITOR of IRC hears it."""
+    """Return the names that MONITOR of IRC has reported as online (True) and offline."""
     heard: list[tuple[str, bool]] = []
     ssh.chat.registry.watch_presence(lambda *change: heard.append((change[0].name, change[1])))
     return heard
 
 
 def starts(server: SshServer, command: str) -> SshClient:
-    """Return alice, who has begun *command*: her account has no other session."""
+    """Return alice's SSH session, the only one of her account, which executes *command*."""
     client = SshClient(server).logs_in("alice")
     if command == "sftp":
         channel = client.opens()
@@ -60,7 +60,7 @@ def test_nothing_is_announced(
 
 
 def test_somebody_follows(ssh: SshServer, changes: list[tuple[str, bool]]) -> None:
-    """A session that prints what happens has a reader: the account is online."""
+    """A session that prints events is attended: the account is online."""
     ssh.at_nc("alice", PASSWORD).types("/join tea", "/quit")
     ssh.waits(2)
     changes.clear()
@@ -103,7 +103,7 @@ def test_away(ssh: SshServer) -> None:
 
 
 def test_a_private_message_to_somebody_who_only_transfers(ssh: SshServer) -> None:
-    """The sender is told that it waits; the next login shows it."""
+    """The sender is told that the receiver is offline; the next login delivers the message."""
     starts(ssh, "sftp")
     bob = ssh.at_nc("bob", PASSWORD)
     bob.types("/msg alice hi")
@@ -112,7 +112,7 @@ def test_a_private_message_to_somebody_who_only_transfers(ssh: SshServer) -> Non
 
 
 def test_a_guest(ssh: SshServer, changes: list[tuple[str, bool]]) -> None:
-    """It is there as long as its session, of whatever kind."""
+    """A guest account exists while it has any session."""
     client = SshClient(ssh).enters("zoe")
     client.runs("who")
     assert "Online: 1" in client.sees()
@@ -121,7 +121,7 @@ def test_a_guest(ssh: SshServer, changes: list[tuple[str, bool]]) -> None:
 
 
 def test_a_removed_password(ssh: SshServer) -> None:
-    """What ends the sessions of an account ends unattended ones."""
+    """Kicks, bans and new passwords end unattended sessions, too."""
     client = starts(ssh, "say tea")
     user = ssh.at_nc("alice", PASSWORD)
     user.types("/quit everywhere")
