@@ -113,7 +113,7 @@ class Args:
     def _too_many(self, call: Call, rest: str) -> Refused:
         """Return the refusal of the words *rest* after the last argument."""
         usage = self.usage or "none"
-        word = NO_TEXT if call.named_group else self.unknown_group(call, rest)
+        word = NO_TEXT if call.named_group else self._unknown(call, rest.split())
         if word and not several_words(rest):
             return Refused(
                 Code.BAD_ARGUMENT,
@@ -128,13 +128,18 @@ class Args:
     def unknown_group(self, call: Call, rest: str) -> SafeText:
         """Return the last word of *rest*, if it may be meant as a group, but names none.
 
-        Otherwise, and if it may be a password, return "".
+        Otherwise, and if it may be a password, return "". The first words are the arguments that
+        are not optional.
         """
-        *_, word = rest.split() or [""]
-        if not self.group or len(word) > MAX_NAME or any(arg.secret for arg in self._args):
+        needed = sum(bool(arg.prompt) for arg in self._args)
+        return self._unknown(call, rest.split()[needed:])
+
+    def _unknown(self, call: Call, words: list[str]) -> SafeText:
+        secret = any(arg.secret for arg in self._args)
+        if not self.group or not words or len(words[-1]) > MAX_NAME or secret:
             return NO_TEXT
-        known = word and call.services.groups.known_to(call.actor, word)
-        return NO_TEXT if known else safe_line(word)
+        known = call.services.groups.known_to(call.actor, words[-1])
+        return NO_TEXT if known else safe_line(words[-1])
 
 
 def _is_command_word(typed: str) -> bool:

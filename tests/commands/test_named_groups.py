@@ -85,12 +85,17 @@ def test_a_group_that_does_not_exist_is_named(tea: Tea) -> None:
     """The refusal contains the unknown name."""
     at_desk = "* You are at the front desk, and there is no group %s: name the group last, or"
     assert tea.alice.types("/admin te") == ["* There is no group te: the command takes [GROUP]."]
+    (answer,) = tea.alice.types("/transfer bob te")
+    assert answer == "* There is no group te: the command takes NAME [GROUP]."
     (answer,) = tea.alice.types("/transfer bob te tea")
     assert answer == "* Too many arguments: the command takes NAME [GROUP]."
     tea.alice.types("/desk")
     for line, word in (("/members te", "te"), ("/approve bob te", "te"), ("/quiet bob te", "te")):
         (answer,) = tea.alice.types(line)
         assert answer.startswith(at_desk % word), line
+    for line in ("/approve bob", "/approve all", "/reject bob"):  # people, not a group
+        (answer,) = tea.alice.types(line)
+        assert answer.startswith("* You are at the front desk: name the group last, or"), line
     (answer,) = tea.alice.types("/policy password secret")
     assert "secret" not in answer
 
