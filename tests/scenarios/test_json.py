@@ -8,7 +8,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -263,21 +262,6 @@ def test_quit_everywhere_at_nc(server: Server, connect: Connect, user: UserOf) -
     assert program.sees("end")["why"] == "everywhere"
     assert program.is_disconnected()
     assert connect(server.port).says_hello("many", token=token)["code"] == "bad-token"
-
-
-def test_a_token_is_quicker_than_a_password(server: Server, connect: Connect) -> None:
-    """Verifying a password is slow on purpose; a token is quick."""
-    token = connect(server.port).logs_in("quick", "password q")["token"]
-
-    def lasts(**shows: str) -> float:
-        program = connect(server.port)
-        start = time.monotonic()
-        program.logs_in("quick", **shows)
-        return time.monotonic() - start
-
-    assert min(lasts(token=token) for _ in range(3)) < min(
-        lasts(password="password q") for _ in range(2)
-    )
 
 
 def bot() -> str:
