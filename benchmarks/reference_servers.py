@@ -22,7 +22,7 @@ from benchmarks.protocols import (
     TAGS_PROTOCOL,
     ChatProtocol,
 )
-from benchmarks.server import LOOPBACK, TIMEOUT, free_port
+from benchmarks.server import LOOPBACK, MAX_CONCURRENT_LOGINS, TIMEOUT, free_port
 
 __all__ = ["REFERENCE_SERVERS", "ReferenceServer", "running_reference"]
 
@@ -74,12 +74,16 @@ PAM = no
 
 
 class Kind(NamedTuple):
-    """A *program*, its *arguments*, its configuration file, and its protocol."""
+    """A *program*, its *arguments*, its configuration file, and its protocol.
+
+    So many *logins* may be in progress at once. InspIRCd completes those that wait once a second.
+    """
 
     program: str
     arguments: tuple[str, ...]
     configuration: str
     protocol: ChatProtocol
+    logins: int = MAX_CONCURRENT_LOGINS
 
 
 REFERENCE_SERVERS = {
@@ -89,8 +93,8 @@ REFERENCE_SERVERS = {
         "",
         BASELINE_PROTOCOL,
     ),
-    "inspircd": Kind("inspircd", _INSPIRCD_ARGUMENTS, _INSPIRCD, IRC_PROTOCOL),
-    "inspircd-tags": Kind("inspircd", _INSPIRCD_ARGUMENTS, _INSPIRCD_TAGS, TAGS_PROTOCOL),
+    "inspircd": Kind("inspircd", _INSPIRCD_ARGUMENTS, _INSPIRCD, IRC_PROTOCOL, 500),
+    "inspircd-tags": Kind("inspircd", _INSPIRCD_ARGUMENTS, _INSPIRCD_TAGS, TAGS_PROTOCOL, 500),
     "ngircd": Kind("ngircd", ("--nodaemon", "--config", "{file}"), _NGIRCD, IRC_PROTOCOL),
 }
 """All reference servers by name."""
@@ -102,6 +106,7 @@ class ReferenceServer:
     def __init__(self, name: str, folder: Path) -> None:
         self.port = free_port()
         kind = REFERENCE_SERVERS[name]
+        self.logins = kind.logins
         program = shutil.which(kind.program, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
         if program is None:
             raise Failed(f"{name} is not installed: install the Debian package")

@@ -16,9 +16,12 @@ from benchmarks.cores import SERVER_CORE
 from benchmarks.options import Failed, Options
 from benchmarks.protocols import PROMPT
 
-__all__ = ["LOOPBACK", "TIMEOUT", "Server", "free_port", "running"]
+__all__ = ["LOOPBACK", "MAX_CONCURRENT_LOGINS", "TIMEOUT", "Server", "free_port", "running"]
 
 LOOPBACK = "127.0.0.1"
+
+MAX_CONCURRENT_LOGINS = 16
+"""Fewer than the backlog of listen(2), so that no connection is refused."""
 
 TIMEOUT = 60.0
 """Maximum seconds until a server shows its first prompt, and until it has stopped."""
@@ -42,6 +45,8 @@ messages_per_second = 0
 
 class Server:
     """A server on *state*; its configuration and its log are in *folder*."""
+
+    logins = MAX_CONCURRENT_LOGINS
 
     def __init__(self, folder: Path, state: Path, durability: str, settings: str = "") -> None:
         self.port = free_port()

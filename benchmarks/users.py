@@ -10,12 +10,9 @@ from collections.abc import Iterable
 
 from benchmarks.options import Failed
 from benchmarks.protocols import GROUP, LINE_PROTOCOL, ChatProtocol, Login
-from benchmarks.server import LOOPBACK
+from benchmarks.server import LOOPBACK, MAX_CONCURRENT_LOGINS
 
 __all__ = ["MAX_READ_BYTES", "TIMEOUT", "Users", "names"]
-
-MAX_CONCURRENT_LOGINS = 16
-"""Fewer than the backlog of listen(2), so that no connection is refused."""
 
 TIMEOUT = 10.0
 """Seconds after which a run fails if an expected answer has not come."""
@@ -31,13 +28,22 @@ def names(prefix: str, count: int) -> list[str]:
 
 
 class Users:
-    """Users who are logged in to the server at *port*, which speaks *protocol*."""
+    """Users who are logged in to the server at *port*, which speaks *protocol*.
 
-    def __init__(self, port: int, protocol: ChatProtocol = LINE_PROTOCOL) -> None:
+    At most *logins* are in progress at once.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        protocol: ChatProtocol = LINE_PROTOCOL,
+        logins: int = MAX_CONCURRENT_LOGINS,
+    ) -> None:
         self.protocol = protocol
         # Edge-triggered: each event means new data, and the socket is then read until empty.
         self.epoll = select.epoll()
         self._port = port
+        self._logins = logins
         self._sockets: dict[str, socket.socket] = {}
         self._markers = 0
 
@@ -59,7 +65,7 @@ class Users:
         dialogues: dict[int, _LoginDialogue] = {}
         connections = self.connections()
         while waiting or dialogues:
-            while waiting and len(dialogues) < MAX_CONCURRENT_LOGINS:
+            while waiting and len(dialogues) < self._logins:
                 login = waiting.popleft()
                 connection = self._connect()
                 descriptor = connection.fileno()

@@ -65,6 +65,7 @@ class _AtIrcPort:
     def __init__(self, server: Server, port: int) -> None:
         self._server = server
         self.port = port
+        self.logins = server.logins
 
     @property
     def pid(self) -> int:

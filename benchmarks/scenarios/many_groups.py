@@ -84,7 +84,7 @@ def _measure_server(
         for name in members[1:]
     ]
     server.start()
-    with closing(Users(server.port, protocol)) as users:
+    with closing(Users(server.port, protocol, server.logins)) as users:
         users.log_in(first, timeout)
         users.log_in(others, timeout)
         users.drain(QUIET_SECONDS)

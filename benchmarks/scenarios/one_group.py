@@ -76,6 +76,7 @@ class RunningServer(Protocol):
     """A server: ours at one of its ports, or a reference server."""
 
     port: int
+    logins: int
 
     @property
     def pid(self) -> int:
@@ -103,7 +104,7 @@ def measure_running(
     listeners = names("m", size.members - size.senders)
     observer = listeners[len(listeners) // 2]  # neither the first nor the last to receive a message
     server.start()
-    with closing(Users(server.port, protocol)) as users:
+    with closing(Users(server.port, protocol, server.logins)) as users:
         first, *others = [*senders, *listeners]
         timeout = size.login_timeout
         users.log_in([protocol.login(first, GROUP, not group_exists)], timeout)
