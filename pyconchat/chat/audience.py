@@ -9,7 +9,7 @@ admits it again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from typing import Any, TypeAlias
 
 from pyconchat.domain.replies import Where
@@ -31,7 +31,7 @@ class Audience:
     All are dicts of `ISession`, which keep an order and remove in constant time.
     """
 
-    __slots__ = ("_ahead", "_apart", "_direct", "_done", "_pending", "sessions")
+    __slots__ = ("_ahead", "_apart", "_but", "_direct", "_done", "_pending", "sessions")
 
     def __init__(self) -> None:
         self.sessions: dict[Any, None] = {}
@@ -42,6 +42,7 @@ class Audience:
         # so many sessions are. They are added to `_pending` only if something changes.
         self._ahead: list[Style] = []
         self._done = 0
+        self._but: Set[Any] = frozenset()
 
     @property
     def pending(self) -> dict[Any, None]:
@@ -99,19 +100,22 @@ class Audience:
         self._pending = self.sessions.copy()
         return self._pending
 
-    def direct_pieces(self, most: int) -> Iterator[tuple[Style, list[Send]]]:
-        """Begin a block for all sessions; yield how to send it to the direct ones.
+    def direct_pieces(
+        self, most: int, but: Set[Any] = frozenset()
+    ) -> Iterator[tuple[Style, list[Send]]]:
+        """Begin a block for all sessions; yield how to send it to the direct ones, *but* some.
 
         They come in pieces of at most *most* of one style. A piece counts as written from when it
         is yielded. After a change of the audience no more are yielded; the others are `pending`.
         """
         self._stop()
         self._pending = {}
+        self._but = but
         self._ahead = list(self._direct)
         try:
             while self._ahead:
                 style = self._ahead[0]
-                sends = list(self._direct[style].values())
+                sends = self._sends(style)
                 for first in range(0, len(sends), most):
                     self._done = first + most
                     yield style, sends[first : self._done]
@@ -119,9 +123,27 @@ class Audience:
                         return
                 del self._ahead[0]
                 self._done = 0
-            self._pending = self._apart.copy()
+            self._pending = self._others()
         finally:
             self._stop()
+
+    def _sends(self, style: Style) -> list[Send]:
+        """Return how to send a block to the direct sessions of *style*, without `_but`."""
+        members = self._direct[style]
+        sends = list(members.values())
+        left_out = self._but & members.keys()
+        if left_out:
+            # Not by the keys: a session is touched by nothing here, and is in no processor cache.
+            skipped = {members[session] for session in left_out}
+            sends = [send for send in sends if send not in skipped]
+        return sends
+
+    def _others(self) -> dict[Any, None]:
+        """Return the sessions that no direct piece is for."""
+        others = self._apart.copy()
+        for members in self._direct.values():
+            others.update(dict.fromkeys(self._but & members.keys()))
+        return others
 
     def send(self, style: Style, sends: Sequence[Send], block: bytes) -> None:
         """Send *block* to sessions of *style*; their peers queue what their sockets do not take.
@@ -147,8 +169,9 @@ class Audience:
         if self._ahead:
             first, *later = self._ahead
             self._ahead.clear()
-            self._pending = dict.fromkeys(list(self._direct[first])[self._done :])
+            not_yet = [each for each in self._direct[first] if each not in self._but][self._done :]
+            self._pending = dict.fromkeys(not_yet)
             for style in later:
                 self._pending.update(dict.fromkeys(self._direct[style]))
-            self._pending.update(self._apart)
+            self._pending.update(self._others())
             self._done = 0

@@ -156,9 +156,7 @@ class Fanout:
         personal = {*origins, *self._mentioned(conversation, naming)} if naming else set(origins)
         blocks = _Blocks(entries)
         audience = conversation.audience
-        for session in personal:
-            audience.set_apart(session)
-        for style, sends in audience.direct_pieces(MAX_WRITES_PER_PIECE):
+        for style, sends in audience.direct_pieces(MAX_WRITES_PER_PIECE, personal):
             audience.send(style, sends, blocks[style[0], style[1]][1])
             yield len(sends)
         private = isinstance(conversation, DirectConversation)

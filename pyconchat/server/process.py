@@ -33,19 +33,23 @@ Owner = tuple[int | None, int | None]
 MAX_LOCK_BYTES = 32
 """Maximum bytes of the lock file that are read."""
 
-GC_THRESHOLDS = (50_000, 10, 20)
-"""Arguments of `gc.set_threshold`, far higher than Python's defaults."""
+GC_THRESHOLDS = (10_000, 1, 1_000)
+"""Arguments of `gc.set_threshold`.
+
+So a collection looks at no more than about 20,000 objects, which takes 10 to 30 ms, and at all of
+them only after some hundred thousand logins.
+"""
 
 RESERVED_DESCRIPTORS = 64
 """File descriptors that connections never use, in addition to 1/16 of all."""
 
 
 def limit_gc() -> None:
-    """Exclude all existing objects from the cyclic garbage collector, and run it less often.
+    """Exclude all existing objects from the cyclic garbage collector, and run it in small pieces.
 
-    With the defaults, a full collection under load blocks the server for 60 ms, once a second. It
-    would find little: our objects break their reference cycles when they are closed
-    (tests/doors/test_freed.py).
+    With the defaults, a full collection under load blocks the server for 60 ms, once a second, and
+    for half a second after 10,000 logins. It would find little: our objects break their reference
+    cycles when they are closed (tests/doors/test_freed.py).
     """
     gc.collect()
     gc.freeze()

@@ -261,6 +261,7 @@ def test_one_block(data: st.DataObject) -> None:
         if style is not None:
             audience.admit(session, style, send_to(session))
     expected = set(audience.sessions)
+    but = data.draw(st.sets(st.integers(0, 14), max_size=4))
 
     def change() -> None:
         someone = st.sampled_from(sorted({*audience.sessions, 20, 21}))
@@ -273,10 +274,11 @@ def test_one_block(data: st.DataObject) -> None:
         if data.draw(st.booleans()):
             assert not set(audience.pending) & set(written), "they have the block"
 
-    for style, sends in audience.direct_pieces(2):
+    for style, sends in audience.direct_pieces(2, but):
         assert style in styles
         for send in sends:
             send(b"block")
+        assert not but & {*written}, "they get something else"
         change()
     pending = audience.pending
     while pending:
