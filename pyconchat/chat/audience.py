@@ -9,7 +9,7 @@ admits it again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Set
 from typing import Any, TypeAlias
 
 from pyconchat.domain.replies import Where
@@ -145,24 +145,9 @@ class Audience:
             others.update(dict.fromkeys(self._but & members.keys()))
         return others
 
-    def send(self, style: Style, sends: Sequence[Send], block: bytes) -> None:
-        """Send *block* to sessions of *style*; their peers queue what their sockets do not take.
-
-        This loop is most of the work of a large group: it touches nothing but the sockets.
-        """
-        size = len(block)
-        unsent: list[tuple[Send, int]] = []
-        for send in sends:
-            try:
-                sent = send(block)
-            except OSError:
-                sent = 0
-            if sent != size:
-                unsent.append((send, sent))
-        for send, sent in unsent:
-            members = self._direct[style].items()
-            session = next(each for each, own in members if own is send)
-            session.peer.write_rest(block, sent)
+    def session_of(self, style: Style, send: Send) -> Any:
+        """Return the direct session of *style* that *send* sends to."""
+        return next(each for each, own in self._direct[style].items() if own is send)
 
     def _stop(self) -> None:
         """Make all sessions `pending` that are still to be written to, before anything changes."""

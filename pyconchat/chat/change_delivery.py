@@ -12,6 +12,7 @@ from itertools import islice
 
 from pyconchat.chat.audience import Style
 from pyconchat.chat.conversations import Conversation, GroupConversation, ServerConversation
+from pyconchat.chat.direct_blocks import DirectBlocks
 from pyconchat.chat.interfaces import IPresence, ISession
 from pyconchat.domain.events import Entry, actor, is_for_members, is_of_gone_guest, subject
 from pyconchat.domain.ignoring import as_seen
@@ -103,9 +104,11 @@ class ChangeDelivery:
         if blocks is None:
             yield from self._write_each(conversation, changes, audience.begin())
             return
+        direct = DirectBlocks()
         for style, sends in audience.direct_pieces(MAX_WRITES_PER_PIECE):
             if blocks[style]:
-                audience.send(style, sends, blocks[style])
+                direct.add(audience, style, sends, blocks[style])
+                direct.send()
             yield len(sends)
         yield from self._write_each(conversation, changes, audience.pending)
 

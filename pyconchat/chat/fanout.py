@@ -4,15 +4,18 @@ The messages of one tick become one block for each style, and each connection ge
 one write; so do the joins. All other events are written one by one, because they change who
 receives (`ChangeDelivery`).
 
-A large group is written in pieces. The methods are generators: after each piece they yield how many
-connections were written, and the journal decides when the next piece follows.
+A large group is written in pieces, and several small ones together. The methods are generators:
+after each piece they yield how many connections were written, and the journal decides when the next
+piece follows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import assert_never
+from typing import NamedTuple, assert_never
+
+from twisted.logger import Logger
 
 from pyconchat.chat.change_delivery import MAX_WRITES_PER_PIECE, ChangeDelivery, style_of
 from pyconchat.chat.conversations import (
@@ -21,6 +24,7 @@ from pyconchat.chat.conversations import (
     GroupConversation,
     account_key,
 )
+from pyconchat.chat.direct_blocks import DirectBlocks
 from pyconchat.chat.interfaces import IPresence, IRenderer, ISession
 from pyconchat.chat.session_registry import HISTORY_AT_JOIN
 from pyconchat.chat.statistics import Statistics
@@ -100,19 +104,40 @@ class _Blocks(dict[tuple[IRenderer, Where], tuple[list[str], bytes]]):
         return rendered
 
 
+class _Talk(NamedTuple):
+    """Messages that the direct sessions of *conversation* have, or are about to get.
+
+    The *personal* sessions get another block: they have typed some, or are mentioned by *naming*.
+    """
+
+    conversation: Conversation
+    entries: Sequence[Entry]
+    origins: Origins
+    personal: set[ISession | None]
+    naming: Sequence[Entry]
+    blocks: _Blocks
+
+
 class Fanout:
     """Delivers entries of conversations to the sessions that are subscribed to them."""
+
+    _log = Logger()
 
     def __init__(self, presence: IPresence, statistics: Statistics) -> None:
         self._presence = presence
         self._statistics = statistics
         self._changes = ChangeDelivery(presence)
         self._published: dict[Conversation, None] = {}  # since the last call of `wake_readers`
+        self._direct = DirectBlocks()
+        self._begun: list[_Talk] = []  # whose direct blocks are in `_direct`, or sent
 
     def publish(
         self, conversation: Conversation, entries: Sequence[Entry], origins: Origins
     ) -> Iterator[int]:
-        """Deliver consecutive *entries*; *origins* are the sessions that typed them."""
+        """Deliver consecutive *entries*; *origins* are the sessions that typed them.
+
+        Messages may be left to `finish`, or to the next call.
+        """
         if isinstance(conversation, DirectConversation):
             for party in conversation.parties:
                 key = account_key(party)
@@ -128,9 +153,26 @@ class Fanout:
             if type(run[0].event) in _TALK:
                 yield from self._talk(conversation, run, origins[first:last])
             else:
+                yield from self.finish()
                 yield from self._change(conversation, run)
             first = last
         self._published[conversation] = None
+
+    def finish(self) -> Iterator[int]:
+        """Deliver what the calls of `publish` have left."""
+        written = self._direct.send()
+        begun, self._begun = self._begun, []
+        for talk in begun:
+            try:
+                for count in self._write_others(talk):
+                    written += count
+                    if written >= MAX_WRITES_PER_PIECE:
+                        yield written
+                        written = 0
+            except Exception:  # a failure in one conversation must not stop the others
+                self._log.failure("publishing to {group} failed", group=talk.conversation.id)
+        if written:
+            yield written
 
     def wake_readers(self) -> None:
         """Wake the peers that may have received something since the last call.
@@ -148,7 +190,10 @@ class Fanout:
     def _talk(
         self, conversation: Conversation, entries: Sequence[Entry], origins: Origins
     ) -> Iterator[int]:
-        """Write messages and actions: a block per style, one write per connection."""
+        """Write messages and actions: a block per style, one write per connection.
+
+        The direct sessions come first; the others are left to `finish`.
+        """
         conversation.start_publishing(entries[-1].seq)
         self._statistics.messages += len(entries)
         self._statistics.deliveries += len(entries) * len(conversation.sessions)
@@ -156,12 +201,21 @@ class Fanout:
         personal = {*origins, *self._mentioned(conversation, naming)} if naming else set(origins)
         blocks = _Blocks(entries)
         audience = conversation.audience
+        direct = self._direct
         for style, sends in audience.direct_pieces(MAX_WRITES_PER_PIECE, personal):
-            audience.send(style, sends, blocks[style[0], style[1]][1])
-            yield len(sends)
-        private = isinstance(conversation, DirectConversation)
+            direct.add(audience, style, sends, blocks[style[0], style[1]][1])
+            if direct.size >= MAX_WRITES_PER_PIECE:
+                yield from self.finish()
+        self._begun.append(_Talk(conversation, entries, origins, personal, naming, blocks))
+
+    def _write_others(self, talk: _Talk) -> Iterator[int]:
+        """Write *talk* to the sessions that are not direct, or get another block."""
+        conversation, entries, origins, personal, naming, blocks = talk
+        audience = conversation.audience
         pending = audience.pending
-        while piece := list(islice(pending, MAX_WRITES_PER_PIECE)):
+        private = isinstance(conversation, DirectConversation)
+        while pending:
+            piece = list(islice(pending, MAX_WRITES_PER_PIECE))
             for session in piece:
                 where = session.view_of(conversation)
                 pieces, block = blocks[session.renderer, where]

@@ -97,6 +97,7 @@ class Publisher:
                 yield from self.fanout.publish(conversation, entries, origins)
             except Exception:  # a failure in one conversation must not stop the others
                 self._log.failure("publishing to conversation {id} failed", id=id)
+        yield from self.fanout.finish()
         for entry in changes:
             try:
                 self._follow_up(entry, (entry.conversation, entry.seq) not in others)
