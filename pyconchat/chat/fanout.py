@@ -206,7 +206,12 @@ class Fanout:
             direct.add(audience, style, sends, blocks[style[0], style[1]][1])
             if direct.size >= MAX_WRITES_PER_PIECE:
                 yield from self.finish()
-        self._begun.append(_Talk(conversation, entries, origins, personal, naming, blocks))
+        author = origins[0]
+        if len(entries) == 1 and author is not None and author.translator is None:
+            if not audience.is_apart(author):
+                audience.pending.pop(author, None)  # it is their own: nothing is written to them
+        if audience.pending or naming:
+            self._begun.append(_Talk(conversation, entries, origins, personal, naming, blocks))
 
     def _write_others(self, talk: _Talk) -> Iterator[int]:
         """Write *talk* to the sessions that are not direct, or get another block."""
