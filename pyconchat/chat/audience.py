@@ -145,6 +145,11 @@ class Audience:
             others.update(dict.fromkeys(self._but & members.keys()))
         return others
 
+    def write_nothing(self, session: Any) -> None:
+        """Take *session* out of `pending`, unless it is apart, and may be admitted now."""
+        if session not in self._apart:
+            self.pending.pop(session, None)
+
     def session_of(self, style: Style, send: Send) -> Any:
         """Return the direct session of *style* that *send* sends to."""
         return next(each for each, own in self._direct[style].items() if own is send)

@@ -207,9 +207,8 @@ class Fanout:
             if direct.size >= MAX_WRITES_PER_PIECE:
                 yield from self.finish()
         author = origins[0]
-        if len(entries) == 1 and author is not None and author.translator is None:
-            if not audience.is_apart(author):
-                audience.pending.pop(author, None)  # it is their own: nothing is written to them
+        if len(entries) == 1 and author is not None and not _echoes(author):
+            audience.write_nothing(author)
         if audience.pending or naming:
             self._begun.append(_Talk(conversation, entries, origins, personal, naming, blocks))
 
@@ -374,6 +373,11 @@ class Fanout:
             asks = session.peer.program or (translator is not None and translator.asks_history)
             earlier = 0 if asks else history
             session.subscriptions.add(conversation, after, earlier)
+
+
+def _echoes(author: ISession) -> bool:
+    """Return whether the peer of *author* is sent their own messages."""
+    return author.translator is not None
 
 
 def _end_of_run(entries: Sequence[Entry], first: int) -> int:
