@@ -126,6 +126,7 @@ class Audience:
             self._pending = self._others()
         finally:
             self._stop()
+            self._but = frozenset()  # it would keep sessions that are closed
 
     def _sends(self, style: Style) -> list[Send]:
         """Return how to send a block to the direct sessions of *style*, without `_but`."""

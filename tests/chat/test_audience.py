@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -296,3 +297,23 @@ def test_one_block(data: st.DataObject) -> None:
     assert sorted(written) == sorted({*written})
     assert expected <= {*written}
     assert not {20, 21} & {*written}
+
+
+class _Someone:
+    """A session."""
+
+
+def test_no_session_is_kept_after_its_block() -> None:
+    """The author of the last message may have disconnected."""
+    audience = Audience()
+    author, reader = _Someone(), _Someone()
+    for session in (author, reader):
+        audience.add(session)
+        audience.admit(session, ("renderer", Where(), None), len)
+    for _ in audience.direct_pieces(2, {author}):
+        pass
+    assert author in audience.pending
+    audience.remove(author)
+    freed = weakref.ref(author)
+    del author, session
+    assert freed() is None
