@@ -1,4 +1,4 @@
-// The places of one person (groups, private talks, the front desk), their logs, and what is new there.
+// The places of one person (groups, private talks, the desk), their logs, and what is new.
 // No DOM. The link reports to this module. `view`, in main.js, is told of changes, and with `said` of
 // what is live, for speech; `store` is per browser.
 import { State, UNCONFIRMED, fold } from "./link.js";
@@ -623,7 +623,7 @@ function takeEntry(place, event) {
   if (place === current && !view.visible && !isMine) place.newAfter ??= seq - 1;
   place.arrived(seq, isNews(event), names);
   const { log } = place;
-  // Who reads further up is not disturbed: the new entry is fetched when they come to it.
+  // Who reads further up is not disturbed: it is fetched when they come to it.
   if (place === current && view.reads && log.entries.length > MAX_ENTRIES - PAGE) log.isTail = false;
   if (log.isTail) {
     log.add(event);

@@ -1,4 +1,4 @@
-// The message field: suggestions from the server's command table, recall, drafts, several lines.
+// The message field: suggestions from the server's commands, recall, drafts, several lines.
 import * as chat from "./chat.js";
 import * as files from "./files.js";
 import { $, button, el, fill, follow } from "./log.js";

@@ -1,5 +1,5 @@
-// Link: the connection to the server, for as long as the page is open. No DOM. It logs in, reconnects,
-// resumes after the last received entries, and repeats each request until it is answered. Requests have
+// Link: the connection to the server while the page is open. No DOM. It logs in, reconnects, resumes
+// after the last entries, and repeats each request until it is answered. Requests have
 // keys: none is carried out twice. What a person has typed survives a reload of the page.
 // docs/line-protocol.rst describes the objects.
 
@@ -291,7 +291,7 @@ export function makeLink({ open, login, listener, clock, storage, random = Math.
     const wasGuest = guest;
     guest = answer.registered !== true;
     giveUp(requests.claim(fold(answer.name)).filter((each) => each.done));
-    // A new connection does not know a guest's keys: a request could be carried out twice.
+    // A new connection does not know a guest's keys: it could be carried out twice.
     if (wasGuest || guest) giveUp(requests.take(({ sentOn }) => sentOn && sentOn !== socket));
     loggedIn = true;
     failures = 0;

@@ -1,18 +1,18 @@
-// The log of one place, drawn. Text from people only ever becomes text: no markup is parsed.
+// The log of one place, drawn. Text from people stays text: no markup is parsed.
 import * as chat from "./chat.js";
 import { fold } from "./link.js";
 import { clockTime, comesOrGoes, dateTime, dayName, eventSentence } from "./words.js";
 
-const TOGETHER = 5 * 60_000; // milliseconds between messages that are shown under one name
-const NEAR = 40; // pixels from the end that count as the end
-const FETCH_AT = 300; // pixels from the start at which older entries are fetched
+const TOGETHER = 5 * 60_000; // milliseconds between messages under one name
+const NEAR = 40; // pixels that count as the end
+const FETCH_AT = 300; // pixels from the start, where older ones are fetched
 const URLS = /\b(?:https?|pyconchats?):\/\/[^\s<>"]+/g;
 const REACTIONS = ["👍", "❤️", "😄"];
 
 export const $ = (id) => document.getElementById(id);
 const present = (nodes) => nodes.flat(Infinity).filter(Boolean);
 
-/** Show *children*: nodes and text, in arrays of any depth; what is false is left out. */
+/** Show *children*: nodes and text, in arrays of any depth. What is false is left out. */
 export const fill = (element, ...children) => element.replaceChildren(...present(children));
 
 /**
@@ -61,13 +61,14 @@ function hueOf(name) {
 const avatar = (letter) => el("span.avatar", { "aria-hidden": true }, letter);
 const said = (text) => el("span.text", { dir: "auto" }, text);
 
-// `act` has what the buttons of the log do that is done elsewhere.
+// What the log's buttons do elsewhere.
 export const act = {};
 const root = $("log");
 const tools = el("div.tools", { role: "group", label: "Actions for this message" });
 let place = chat.desk;
 let nodes = new Map();
 export let isAtEnd = true;
+let seen = 0; // the last known `scrollTop`
 let target = 0; // the entry to go to, once it is there
 
 export function show(next, seq) {
@@ -77,6 +78,7 @@ export function show(next, seq) {
     root.replaceChildren();
   }
   target = seq;
+  follow();
   isAtEnd = !seq;
   draw();
 }
@@ -84,6 +86,7 @@ export function show(next, seq) {
 /** Show the end when it is drawn next. */
 export function follow() {
   isAtEnd = true;
+  seen = root.scrollTop;
 }
 
 export function toEnd() {
@@ -92,6 +95,7 @@ export function toEnd() {
 }
 
 export function draw() {
+  if (seen !== root.scrollTop) onScroll(); // its event is to come
   const anchor = isAtEnd ? null : anchorNow();
   const focused = document.activeElement.closest("[data-key]")?.dataset.key;
   const before = nodes;
@@ -104,7 +108,7 @@ export function draw() {
     }
     nodes.set(key, known);
   }
-  // Before the others: else each of them would be moved.
+  // Before the others, which would be moved.
   for (const [key, { node }] of before) if (nodes.get(key)?.node !== node) node.remove();
   let next = root.firstChild;
   for (const { node } of nodes.values()) {
@@ -139,9 +143,10 @@ function anchorNow() {
 }
 
 function onScroll() {
-  const left = root.scrollHeight - root.scrollTop - root.clientHeight;
+  seen = root.scrollTop;
+  const left = root.scrollHeight - seen - root.clientHeight;
   isAtEnd = left < NEAR && place.log.isTail;
-  if (root.scrollTop < FETCH_AT) chat.older(place);
+  if (seen < FETCH_AT) chat.older(place);
   if (left < FETCH_AT) chat.newer(place);
   act.scrolled(isAtEnd);
 }

@@ -1,4 +1,4 @@
-// The page: the login, the list of places, the panel, dialogs, keys, speech and notifications.
+// The page: the login, the places, the panel, dialogs, keys, speech and notifications.
 import * as chat from "./chat.js";
 import * as composer from "./composer.js";
 import * as files from "./files.js";
