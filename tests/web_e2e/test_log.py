@@ -60,6 +60,23 @@ def test_scrolling_up(person: Join, carl: Program) -> None:
     expect(alice.message("said from above")).to_be_in_viewport()
 
 
+def test_a_draw_before_the_event_of_a_scroll(person: Join, carl: Program) -> None:
+    """Who has just scrolled up is not taken back to the end."""
+    alice = person("aline")
+    alice.says("/join tea")
+    alice.sees("line 350 of many")
+    top = alice.log.evaluate(
+        """async (log) => {
+            const { draw } = await import(new URL("log.js", document.querySelector("script").src));
+            log.scrollTop -= 400;
+            const before = log.scrollTop;
+            draw();
+            return log.scrollTop - before;
+        }"""
+    )
+    assert abs(top) < 3
+
+
 def test_search(person: Join, carl: Program) -> None:
     """A hit opens the log there; from there it can be read on in both directions."""
     alice = person("anna")
