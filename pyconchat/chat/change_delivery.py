@@ -22,7 +22,7 @@ from pyconchat.domain.replies import Where
 __all__ = ["MAX_WRITES_PER_PIECE", "ChangeDelivery", "style_of"]
 
 MAX_WRITES_PER_PIECE = 50
-"""Maximum connections that are written to between two yields."""
+"""About so many connections are written to between two yields."""
 
 
 def style_of(session: ISession, where: Where) -> Style:

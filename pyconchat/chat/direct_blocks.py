@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from twisted.logger import Logger
+
 from pyconchat.chat.audience import Audience, Send, Style
 
 __all__ = ["DirectBlocks"]
@@ -30,6 +32,8 @@ class DirectBlocks:
     reactor.
     """
 
+    _log = Logger()
+
     def __init__(self) -> None:
         self._pieces: list[_Piece] = []
         self.size = 0
@@ -40,23 +44,32 @@ class DirectBlocks:
         self.size += len(sends)
 
     def send(self) -> int:
-        """Send all pieces, and return how many blocks were sent.
+        """Send all pieces, and return how many blocks were sent or queued.
 
         What a socket does not take is queued, and so is every later block for that socket.
         """
         pieces, self._pieces = self._pieces, []
         size, self.size = self.size, 0
         queueing: dict[Send, Any] = {}  # the sessions
-        for audience, style, sends, block in pieces:
-            if queueing:
-                for send in queueing.keys() & set(sends):
-                    queueing[send].peer.write(block)
-                sends = [send for send in sends if send not in queueing]
-            for send, sent in _send(sends, block):
-                session = audience.session_of(style, send)
-                session.peer.write_rest(block, sent)
-                queueing[send] = session
+        for piece in pieces:
+            try:
+                _send_piece(piece, queueing)
+            except Exception:  # a failure in one conversation must not stop the others
+                self._log.failure("sending a block failed")
         return size
+
+
+def _send_piece(piece: _Piece, queueing: dict[Send, Any]) -> None:
+    """Send *piece*; add the sessions that have to queue it to *queueing*, and use that."""
+    audience, style, sends, block = piece
+    if queueing:
+        for send in queueing.keys() & set(sends):
+            queueing[send].peer.write(block)
+        sends = [send for send in sends if send not in queueing]
+    for send, sent in _send(sends, block):
+        session = audience.session_of(style, send)
+        queueing[send] = session
+        session.peer.write_rest(block, sent)
 
 
 def _send(sends: Sequence[Send], block: bytes) -> list[tuple[Send, int]]:

@@ -162,6 +162,9 @@ class Fanout:
         """Deliver what the calls of `publish` have left."""
         written = self._direct.send()
         begun, self._begun = self._begun, []
+        if written >= MAX_WRITES_PER_PIECE:
+            yield written
+            written = 0
         for talk in begun:
             try:
                 for count in self._write_others(talk):
@@ -170,7 +173,7 @@ class Fanout:
                         yield written
                         written = 0
             except Exception:  # a failure in one conversation must not stop the others
-                self._log.failure("publishing to {group} failed", group=talk.conversation.id)
+                self._log.failure("publishing to conversation {id} failed", id=talk.conversation.id)
         if written:
             yield written
 
@@ -192,7 +195,8 @@ class Fanout:
     ) -> Iterator[int]:
         """Write messages and actions: a block per style, one write per connection.
 
-        The direct sessions come first; the others are left to `finish`.
+        The blocks of the direct sessions are collected. `finish` sends what is left of them, and
+        then writes to the others.
         """
         conversation.start_publishing(entries[-1].seq)
         self._statistics.messages += len(entries)
@@ -207,7 +211,8 @@ class Fanout:
             if direct.size >= MAX_WRITES_PER_PIECE:
                 yield from self.finish()
         author = origins[0]
-        if len(entries) == 1 and author is not None and not _echoes(author):
+        # A translator may have to echo it, or to end a labelled answer.
+        if len(entries) == 1 and author is not None and author.translator is None:
             audience.write_nothing(author)
         if audience.pending or naming:
             self._begun.append(_Talk(conversation, entries, origins, personal, naming, blocks))
@@ -373,11 +378,6 @@ class Fanout:
             asks = session.peer.program or (translator is not None and translator.asks_history)
             earlier = 0 if asks else history
             session.subscriptions.add(conversation, after, earlier)
-
-
-def _echoes(author: ISession) -> bool:
-    """Return whether the peer of *author* is sent their own messages."""
-    return author.translator is not None
 
 
 def _end_of_run(entries: Sequence[Entry], first: int) -> int:

@@ -36,8 +36,8 @@ MAX_LOCK_BYTES = 32
 GC_THRESHOLDS = (10_000, 1, 1_000)
 """Arguments of `gc.set_threshold`.
 
-So a collection looks at no more than about 20,000 objects, which takes 10 to 30 ms, and at all of
-them only after some hundred thousand logins.
+So a collection looks at no more than about 30,000 objects, which takes up to about 30 ms, and at
+all of them only after some hundred thousand logins.
 """
 
 RESERVED_DESCRIPTORS = 64
@@ -47,9 +47,9 @@ RESERVED_DESCRIPTORS = 64
 def limit_gc() -> None:
     """Exclude all existing objects from the cyclic garbage collector, and run it in small pieces.
 
-    With the defaults, a full collection under load blocks the server for 60 ms, once a second, and
-    for half a second after 10,000 logins. It would find little: our objects break their reference
-    cycles when they are closed (tests/doors/test_freed.py).
+    With the defaults, a full collection under load blocks the server for 60 ms, once a second. It
+    would find little: our objects break their reference cycles when they are closed
+    (tests/doors/test_freed.py).
     """
     gc.collect()
     gc.freeze()
