@@ -76,7 +76,8 @@ PAM = no
 class Kind(NamedTuple):
     """A *program*, its *arguments*, its configuration file, and its protocol.
 
-    So many *logins* may be in progress at once. InspIRCd completes those that wait once a second.
+    At most *logins* are in progress at once, fewer than the server's backlog. InspIRCd completes
+    the waiting ones once a second.
     """
 
     program: str

@@ -31,7 +31,7 @@ class Audience:
     All are dicts of `ISession`, which keep an order and remove in constant time.
     """
 
-    __slots__ = ("_ahead", "_apart", "_but", "_direct", "_done", "_pending", "sessions")
+    __slots__ = ("_ahead", "_apart", "_direct", "_done", "_left_out", "_pending", "sessions")
 
     def __init__(self) -> None:
         self.sessions: dict[Any, None] = {}
@@ -42,7 +42,7 @@ class Audience:
         # so many sessions are. They are added to `_pending` only if something changes.
         self._ahead: list[Style] = []
         self._done = 0
-        self._but: Set[Any] = frozenset()
+        self._left_out: Set[Any] = frozenset()  # direct sessions that no piece is for
 
     @property
     def pending(self) -> dict[Any, None]:
@@ -101,16 +101,17 @@ class Audience:
         return self._pending
 
     def direct_pieces(
-        self, most: int, but: Set[Any] = frozenset()
+        self, most: int, left_out: Set[Any] = frozenset()
     ) -> Iterator[tuple[Style, list[Send]]]:
-        """Begin a block for all sessions; yield how to send it to the direct ones, *but* some.
+        """Begin a block for all sessions; yield how to send it to the direct ones.
 
-        They come in pieces of at most *most* of one style. A piece counts as written from when it
-        is yielded. After a change of the audience no more are yielded; the others are `pending`.
+        Not to those in *left_out*, which are `pending` at the end. The others come in pieces of at
+        most *most* of one style. A piece counts as written from when it is yielded. After a change
+        of the audience no more are yielded; the sessions without a piece are `pending`.
         """
         self._stop()
         self._pending = {}
-        self._but = but
+        self._left_out = left_out
         self._ahead = list(self._direct)
         try:
             while self._ahead:
@@ -126,15 +127,15 @@ class Audience:
             self._pending = self._others()
         finally:
             self._stop()
-            self._but = frozenset()  # it would keep sessions that are closed
+            self._left_out = frozenset()  # it would keep sessions that are closed
 
     def _sends(self, style: Style) -> list[Send]:
-        """Return how to send a block to the direct sessions of *style*, without `_but`."""
+        """Return how to send a block to the direct sessions of *style* that get a piece."""
         members = self._direct[style]
         sends = list(members.values())
-        left_out = self._but & members.keys()
+        left_out = self._left_out & members.keys()
         if left_out:
-            # Not by the keys: a session is touched by nothing here, and is in no processor cache.
+            # A loop over the sessions would be slower: they are in no cache of the processor.
             skipped = {members[session] for session in left_out}
             sends = [send for send in sends if send not in skipped]
         return sends
@@ -143,7 +144,7 @@ class Audience:
         """Return the sessions that no direct piece is for."""
         others = self._apart.copy()
         for members in self._direct.values():
-            others.update(dict.fromkeys(self._but & members.keys()))
+            others.update(dict.fromkeys(self._left_out & members.keys()))
         return others
 
     def write_nothing(self, session: Any) -> None:
@@ -160,8 +161,8 @@ class Audience:
         if self._ahead:
             first, *later = self._ahead
             self._ahead.clear()
-            not_yet = [each for each in self._direct[first] if each not in self._but][self._done :]
-            self._pending = dict.fromkeys(not_yet)
+            in_pieces = [each for each in self._direct[first] if each not in self._left_out]
+            self._pending = dict.fromkeys(in_pieces[self._done :])
             for style in later:
                 self._pending.update(dict.fromkeys(self._direct[style]))
             self._pending.update(self._others())

@@ -195,8 +195,8 @@ class Fanout:
     ) -> Iterator[int]:
         """Write messages and actions: a block per style, one write per connection.
 
-        The blocks of the direct sessions are collected. `finish` sends what is left of them, and
-        then writes to the others.
+        The blocks of the direct sessions are collected. `finish` sends the last of these blocks,
+        and then writes to the other sessions.
         """
         conversation.start_publishing(entries[-1].seq)
         self._statistics.messages += len(entries)

@@ -114,10 +114,7 @@ class _Queue:
 
     def spend(self, cost: float) -> None:
         """Spend *cost* seconds of work."""
-        self.spend_at(self._clock.seconds(), cost)
-
-    def spend_at(self, now: float, cost: float) -> None:
-        """As `spend`, at the time *now* (seconds of the clock)."""
+        now = self._clock.seconds()
         left = self._left + (now - self._updated) * self._share
         self._left = min(SHARED_BURST, left) - cost
         self._updated = now
@@ -209,9 +206,8 @@ class InputBudget:
 
         It also waits for its next turn after each `TURN_COST`.
         """
-        now = self._turns.clock.seconds()
-        self._spend(now, cost)
-        self._queue.spend_at(now, cost)
+        self._spend(cost)
+        self._queue.spend(cost)
         self._turn += cost
         if self._turn >= TURN_COST:
             self._turn, pause = 0.0, True
@@ -252,7 +248,8 @@ class InputBudget:
             self._delay.cancel()
             self._delay = None
 
-    def _spend(self, now: float, cost: float) -> None:
+    def _spend(self, cost: float) -> None:
+        now = self._turns.clock.seconds()
         left = self._left + (now - self._updated) * self._rate
         self._updated = now
         if left >= self._burst:
@@ -265,7 +262,7 @@ class InputBudget:
     def _wait(self) -> None:
         """Wait until it is not overdrawn, then for a turn."""
         self._delay = None
-        self._spend(self._turns.clock.seconds(), 0.0)
+        self._spend(0.0)
         # A rounding error must not cause a wait that is too short to have an effect.
         if self._left < -1e-9:
             self._delay = self._turns.clock.callLater(-self._left / self._rate, self._wait)

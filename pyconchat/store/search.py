@@ -89,9 +89,8 @@ class SearchIndex:
     def stored(self, heads: Iterable[tuple[int, int, int]]) -> None:
         """Record new entries of conversations: id, head before, and head now."""
         for conversation, before, head in heads:
-            lag = self._lags.pop(conversation, None) or _Lag(before, before)
-            self._lags[conversation] = _Lag(lag.seen, head)
-            self.behind += head - lag.head
+            lag = self._lags.get(conversation)
+            self._note(conversation, _Lag(before if lag is None else lag.seen, head))
 
     def index(self, connection: Connection, most: int, only: int | None) -> dict[int, _Lag]:
         """Index the next entries, at most *most*, of all conversations or of *only* one.

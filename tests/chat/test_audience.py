@@ -267,7 +267,7 @@ def test_one_block(data: st.DataObject) -> None:
         if style is not None:
             audience.admit(session, style, send_to(session))
     expected = set(audience.sessions)
-    but = data.draw(st.sets(st.integers(0, 14), max_size=4))
+    left_out = data.draw(st.sets(st.integers(0, 14), max_size=4))
 
     def change() -> None:
         someone = st.sampled_from(sorted({*audience.sessions, 20, 21}))
@@ -280,11 +280,11 @@ def test_one_block(data: st.DataObject) -> None:
         if data.draw(st.booleans()):
             assert not set(audience.pending) & set(written), "they have the block"
 
-    for style, sends in audience.direct_pieces(2, but):
+    for style, sends in audience.direct_pieces(2, left_out):
         assert style in styles
         for send in sends:
             send(b"block")
-        assert not but & {*written}, "they get something else"
+        assert not left_out & {*written}, "they get something else"
         change()
     pending = audience.pending
     while pending:

@@ -23,7 +23,7 @@ class _Session:
         self.leave: list[Callable[[], None]] = []
 
     def send(self, block: bytes) -> int:
-        assert not self.queue, "what is queued comes first"
+        assert not self.queue, "queued blocks come first"
         if self._raises:
             raise BlockingIOError
         self.taken.append(block[: self._room])
@@ -49,8 +49,8 @@ def _audience(sessions: list[_Session]) -> Audience:
     return audience
 
 
-def test_what_a_socket_does_not_take() -> None:
-    """It is queued, and so are the later blocks for the same session, of other groups too."""
+def test_a_socket_that_takes_only_a_part() -> None:
+    """The rest is queued, and so are the later blocks for the same session, of other groups too."""
     quick, slow, full = _Session(99), _Session(2), _Session(0, raises=True)
     sessions = [quick, slow, full]
     direct = DirectBlocks()

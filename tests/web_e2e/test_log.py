@@ -61,7 +61,7 @@ def test_scrolling_up(person: Join, carl: Program) -> None:
 
 
 def test_a_draw_before_the_event_of_a_scroll(person: Join, carl: Program) -> None:
-    """Who has just scrolled up is not taken back to the end."""
+    """A reader who has just scrolled up is not taken back to the end."""
     alice = person("aline")
     alice.says("/join tea")
     alice.sees("line 350 of many")

@@ -26,7 +26,6 @@ from pyconchat.doors.connection_limits import Counted
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.door import Door
 from pyconchat.doors.input_budget import (
-    BYTE_COST,
     COMMAND_COST,
     ERASURE_COST,
     LARGE_READ,
@@ -124,10 +123,6 @@ class LineDoor(Door):
     def take(self, data: bytes) -> None:
         """Handle *data*, as much as `_first_part` allows; hold the rest until that is charged."""
         if self.ending:
-            return
-        if self._client is Client.PLAIN and self._edited is None and not self._held:  # as at `nc`
-            self._budget.pay(BYTE_COST * len(data), len(data) > LARGE_READ)
-            self.split(self._line_ends.convert(self.without_stale(data)))
             return
         data = self._held + data
         first = self._first_part(data)
