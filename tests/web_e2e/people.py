@@ -120,8 +120,9 @@ class Person:
         return self.log.locator(".msg .text").all_inner_texts()
 
     def message(self, text: str) -> Locator:
-        """Return the message with *text*."""
-        return self.log.locator(".msg", has=self.page.get_by_text(text, exact=True)).first
+        """Return the stored message with *text*: one that waits has no buttons yet."""
+        stored = self.log.locator(".msg:not(.waiting)", has=self.page.get_by_text(text, exact=True))
+        return stored.first
 
     def button(self, name: str) -> Locator:
         """Return the button with that name."""
